@@ -1,0 +1,19 @@
+/** Tests stand in test/, in the folder of what they test. `npm test` runs all but test/long. */
+module.exports = {
+  testEnvironment: 'node',
+  // hyparquet, aedes and others publish ES modules only; "import" lets jest resolve them and swc turns them into CommonJS.
+  testEnvironmentOptions: { customExportConditions: ['node', 'require', 'default', 'import'] },
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  transform: {
+    '^.+\\.(ts|js|mjs)$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  transformIgnorePatterns: [
+    '/node_modules/(?!(hyparquet|hyparquet-writer|aedes|aedes-packet|aedes-persistence|mqemitter|fastparallel|hyperid|uuid-parse)/)',
+  ],
+  reporters: ['default', '<rootDir>/scripts/closing-line.cjs'],
+  setupFilesAfterEnv: ['aws-cdk-lib/testhelpers/jest-autoclean'],
+};

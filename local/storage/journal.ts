@@ -1,0 +1,89 @@
+/**
+ * Durable state of the local engines: an append-only file of JSON lines. What `append` confirmed is in the file, so it
+ * survives the death of the process; a torn last line, which no caller was told of, is cut off at the next open.
+ */
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+export class Journal<Entry> {
+  private queue: string[] = [];
+  private flushed: Promise<void> | undefined;
+  private closed = false;
+
+  private constructor(
+    private readonly path: string,
+    private descriptor: number,
+  ) {}
+
+  /** Opens or creates the file and replays every entry, oldest first. */
+  static open<Entry>(path: string, replay: (entry: Entry) => void): Journal<Entry> {
+    mkdirSync(dirname(path), { recursive: true });
+    let whole = 0;
+    if (existsSync(path)) {
+      const bytes = readFileSync(path);
+      for (let from = 0, to = bytes.indexOf(10); to !== -1; from = to + 1, to = bytes.indexOf(10, from)) {
+        replay(JSON.parse(bytes.toString('utf8', from, to)) as Entry);
+        whole = to + 1;
+      }
+    }
+    const descriptor = openSync(path, existsSync(path) ? 'r+' : 'w+');
+    ftruncateSync(descriptor, whole);
+    closeSync(descriptor);
+    return new Journal<Entry>(path, openSync(path, 'a'));
+  }
+
+  /** Resolves once the entry is in the file. Entries of one turn of the event loop are written together. */
+  append(entry: Entry): Promise<void> {
+    if (this.closed) throw new Error(`journal ${this.path} is closed`);
+    this.queue.push(JSON.stringify(entry));
+    this.flushed ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        try {
+          this.flush();
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+    return this.flushed;
+  }
+
+  /** Replaces the whole file, atomically: compaction. */
+  rewrite(entries: Iterable<Entry>): void {
+    this.flush();
+    const next = `${this.path}.next`;
+    const lines: string[] = [];
+    for (const entry of entries) lines.push(JSON.stringify(entry), '\n');
+    writeFileSync(next, lines.join(''));
+    closeSync(this.descriptor);
+    renameSync(next, this.path);
+    this.descriptor = openSync(this.path, 'a');
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.flush();
+    this.closed = true;
+    closeSync(this.descriptor);
+  }
+
+  private flush(): void {
+    const lines = this.queue;
+    this.queue = [];
+    this.flushed = undefined;
+    if (lines.length === 0) return;
+    const bytes = Buffer.from(`${lines.join('\n')}\n`);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.descriptor, bytes, at);
+  }
+}
