@@ -1,8 +1,7 @@
 /** Tests stand in test/, in the folder of what they test. `npm test` runs all but test/long. */
 module.exports = {
   testEnvironment: 'node',
-  // hyparquet, aedes and others publish ES modules only; "import" lets jest resolve them and swc turns them into CommonJS.
-  testEnvironmentOptions: { customExportConditions: ['node', 'require', 'default', 'import'] },
+  // hyparquet, aedes and others publish ES modules only: swc turns them into CommonJS (transformIgnorePatterns).
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {
