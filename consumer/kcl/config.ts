@@ -1,0 +1,193 @@
+/** The scheduler's configuration: KCL 3's names and defaults, validated at once. */
+import { ConfigurationError } from './common/errors';
+
+/**
+ * Where a stream that has no leases yet is read from. LATEST is not offered: the place it means is known only to the
+ * worker that opened it, so a successor that starts before the first checkpoint would open another place and lose
+ * the records between. `AT_TIMESTAMP` with the present time is the reproducible form.
+ */
+export type InitialPosition =
+  | { readonly type: 'TRIM_HORIZON' }
+  /** `timestamp` in epoch milliseconds. Every worker of the application must be given the same. */
+  | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: number };
+
+/** Durations are whole milliseconds, sizes bytes. */
+export interface SchedulerConfig {
+  /** KCL's application name; the lease table has this name unless `leaseTableName` is set. */
+  readonly applicationName: string;
+  readonly streamName: string;
+  /** Unique among all running workers of the application. A restart under the same id takes its leases up again at once. */
+  readonly workerId: string;
+  readonly initialPosition: InitialPosition;
+  /** @default applicationName */
+  readonly leaseTableName: string;
+  /**
+   * A lease whose counter has not moved for longer than this is free to take. It is not stored in the table: every
+   * worker of the application, Java ones too, must use the same value. @default 10000
+   */
+  readonly failoverTimeMillis: number;
+  /** Renewals come every failover/3 − epsilon. @default 25 */
+  readonly epsilonMillis: number;
+  /**
+   * Time between two looks at the lease table. KCL's is 2 × (failover + epsilon), which makes a failover last up to three
+   * failover times. Default here: a tenth of the failover time, but at least 1 ms for each lease in the table, so that a
+   * worker reads at most about 1,000 rows a second. How often a worker looks is its own affair: the rows and their
+   * conditions are the same. @default derived as said
+   */
+  readonly leaseTakerIntervalMillis: number | undefined;
+  /** @default unlimited */
+  readonly maxLeasesForWorker: number;
+  /** @default 1 */
+  readonly maxLeasesToStealAtOneTime: number;
+  /** Leases idle for more than three failover times are taken at once, beyond a fair share. @default true */
+  readonly enablePriorityLeaseAssignment: boolean;
+  /** Renewals under way at once; KCL's `maxLeaseRenewalThreads`. @default 20 */
+  readonly maxLeaseRenewalConcurrency: number;
+  /**
+   * A lease whose consumer gave no sign of life (a read, a batch done, a retry) for this long is not renewed: a hung
+   * processor must not keep its shard for ever. Must exceed the longest batch. @default 300000
+   */
+  readonly consumerLivenessTimeoutMillis: number;
+  /** @default 60000 */
+  readonly dynamoDbRequestTimeoutMillis: number;
+  /** Records per GetRecords, 1…10000. @default 10000 */
+  readonly maxRecords: number;
+  /** Pause after a read that reached the tip. Behind the tip a shard is read as fast as its limits allow. @default 1500 */
+  readonly idleTimeBetweenReadsMillis: number;
+  /** @default 30000 */
+  readonly kinesisRequestTimeoutMillis: number;
+  /** Batches read ahead per shard. @default 4 */
+  readonly maxPendingProcessRecordsInput: number;
+  /** Bytes read ahead per shard. @default 8388608 */
+  readonly maxPrefetchBytes: number;
+  /** Bytes of record data held across all shards, read ahead or being processed; at least 10 MiB. @default 134217728 */
+  readonly memoryBudgetBytes: number;
+  /** @default false */
+  readonly callProcessRecordsEvenForEmptyRecordList: boolean;
+  /** How often a child asks after its parents. A look at the table that shows them finished ends the wait sooner. @default 10000 */
+  readonly parentShardPollIntervalMillis: number;
+  /** First pause after a failed task; doubles up to 30 times this. @default 500 */
+  readonly taskBackoffTimeMillis: number;
+  /** @default 20 */
+  readonly maxInitializationAttempts: number;
+  /** @default 1000 */
+  readonly initializationBackoffMillis: number;
+  /** @default 50 */
+  readonly maxListShardsRetryAttempts: number;
+  /** @default 1500 */
+  readonly listShardsBackoffTimeMillis: number;
+  /** Children of open parents in ListShards: skip them instead of failing the shard sync. @default false */
+  readonly ignoreUnexpectedChildShards: boolean;
+  /** How long `shutdown` waits for the processors before it leaves the rest of the leases to expire. @default 60000 */
+  readonly gracefulShutdownTimeoutMillis: number;
+  /** Rows of finished shards are deleted once their children are under way. @default true */
+  readonly cleanupLeasesUponShardCompletion: boolean;
+}
+
+type Required4 = 'applicationName' | 'streamName' | 'workerId' | 'initialPosition';
+
+/** What a user writes: four members, and any of the rest. */
+export type SchedulerConfigInput = Pick<SchedulerConfig, Required4> & Partial<Omit<SchedulerConfig, Required4>>;
+
+const DEFAULTS: Omit<SchedulerConfig, Required4 | 'leaseTableName'> = {
+  failoverTimeMillis: 10_000,
+  epsilonMillis: 25,
+  leaseTakerIntervalMillis: undefined,
+  maxLeasesForWorker: Number.MAX_SAFE_INTEGER,
+  maxLeasesToStealAtOneTime: 1,
+  enablePriorityLeaseAssignment: true,
+  maxLeaseRenewalConcurrency: 20,
+  consumerLivenessTimeoutMillis: 300_000,
+  dynamoDbRequestTimeoutMillis: 60_000,
+  maxRecords: 10_000,
+  idleTimeBetweenReadsMillis: 1_500,
+  kinesisRequestTimeoutMillis: 30_000,
+  maxPendingProcessRecordsInput: 4,
+  maxPrefetchBytes: 8 * 1024 * 1024,
+  memoryBudgetBytes: 128 * 1024 * 1024,
+  callProcessRecordsEvenForEmptyRecordList: false,
+  parentShardPollIntervalMillis: 10_000,
+  taskBackoffTimeMillis: 500,
+  maxInitializationAttempts: 20,
+  initializationBackoffMillis: 1_000,
+  maxListShardsRetryAttempts: 50,
+  listShardsBackoffTimeMillis: 1_500,
+  ignoreUnexpectedChildShards: false,
+  gracefulShutdownTimeoutMillis: 60_000,
+  cleanupLeasesUponShardCompletion: true,
+};
+
+/** [smallest, largest] of every number. */
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  failoverTimeMillis: [1_000, 3_600_000],
+  epsilonMillis: [0, 1_000],
+  leaseTakerIntervalMillis: [50, 3_600_000],
+  maxLeasesForWorker: [1, Number.MAX_SAFE_INTEGER],
+  maxLeasesToStealAtOneTime: [1, 10_000],
+  maxLeaseRenewalConcurrency: [1, 1_000],
+  consumerLivenessTimeoutMillis: [1_000, 86_400_000],
+  dynamoDbRequestTimeoutMillis: [100, 600_000],
+  maxRecords: [1, 10_000],
+  idleTimeBetweenReadsMillis: [200, 3_600_000],
+  kinesisRequestTimeoutMillis: [100, 600_000],
+  maxPendingProcessRecordsInput: [1, 1_000],
+  maxPrefetchBytes: [1, Number.MAX_SAFE_INTEGER],
+  memoryBudgetBytes: [10 * 1024 * 1024, Number.MAX_SAFE_INTEGER],
+  parentShardPollIntervalMillis: [100, 3_600_000],
+  taskBackoffTimeMillis: [1, 600_000],
+  maxInitializationAttempts: [1, 1_000],
+  initializationBackoffMillis: [1, 600_000],
+  maxListShardsRetryAttempts: [1, 1_000],
+  listShardsBackoffTimeMillis: [1, 600_000],
+  gracefulShutdownTimeoutMillis: [0, 3_600_000],
+};
+
+function checkInitialPosition(position: unknown, problems: string[]): void {
+  const { type, timestamp } = (position ?? {}) as { type?: unknown; timestamp?: unknown };
+  if (type === 'TRIM_HORIZON') return;
+  if (type === 'LATEST') {
+    problems.push(
+      'initialPosition LATEST cannot be reproduced by a successor, which would lose records; use AT_TIMESTAMP with a time that all workers share',
+    );
+  } else if (type !== 'AT_TIMESTAMP') {
+    problems.push('initialPosition.type must be TRIM_HORIZON or AT_TIMESTAMP');
+  } else if (typeof timestamp !== 'number' || !Number.isSafeInteger(timestamp) || timestamp < 0) {
+    problems.push('initialPosition.timestamp must be whole epoch milliseconds');
+  }
+}
+
+/**
+ * Fills in the defaults.
+ * @throws ConfigurationError naming every member that cannot be used
+ */
+export function resolveConfig(input: SchedulerConfigInput): SchedulerConfig {
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const config = { ...DEFAULTS, leaseTableName: input.applicationName, ...given } as SchedulerConfig;
+  const problems: string[] = [];
+  for (const name of ['applicationName', 'streamName', 'workerId', 'leaseTableName'] as const) {
+    if (typeof config[name] !== 'string' || config[name] === '') problems.push(`${name} must be a non-empty string`);
+  }
+  checkInitialPosition(config.initialPosition, problems);
+  for (const [name, value] of Object.entries(config) as [keyof SchedulerConfig, unknown][]) {
+    const range = RANGES[name];
+    if (!range || value === undefined) continue;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < range[0] || value > range[1]) {
+      const got = typeof value === 'number' ? String(value) : `a ${typeof value}`;
+      problems.push(`${name} must be a whole number from ${range[0]} to ${range[1]}, not ${got}`);
+    }
+  }
+  for (const name of Object.keys(given)) {
+    if (!(name in config) || !(name in KNOWN)) problems.push(`${name} is not a member of the configuration`);
+  }
+  if (problems.length > 0) throw new ConfigurationError(`The scheduler's config cannot be used: ${problems.join('; ')}.`);
+  return config;
+}
+
+const KNOWN: Readonly<Record<string, unknown>> = {
+  ...DEFAULTS,
+  applicationName: 0,
+  streamName: 0,
+  workerId: 0,
+  initialPosition: 0,
+  leaseTableName: 0,
+};
