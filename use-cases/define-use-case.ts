@@ -2,8 +2,8 @@
  * A use case in one file: topic, reading schema, windows and features, label, algorithm, gate and simulator. The IoT
  * rule, decoder, Parquet and Glue schemas, feature functions, pipeline definition and tests all derive from it.
  */
-import { USE_CASE_NAME_PATTERN } from '../lib/contracts/topics';
 import type { TriggerPolicy } from '../lib/contracts/training';
+import { useCaseProblems } from './validate-use-case';
 
 /** One numeric field of a reading. */
 export interface FieldSchema {
@@ -73,6 +73,11 @@ export interface TrainingDefinition {
   readonly label: Label;
   /** Feature columns fed to the model, in order; default all features. */
   readonly inputs?: readonly string[];
+  /**
+   * Only windows whose feature reaches `atLeast` are rows (and later scored): a machine that stands still needs no
+   * forecast of its failure. The others still tell which events came. Default every window.
+   */
+  readonly where?: { readonly feature: string; readonly atLeast: number };
   /** By time with an embargo of one label horizon, or by hash of the device id. */
   readonly split: 'time' | 'device';
   /** Built-in XGBoost's hyperparameters, as strings (CreateTrainingJob). */
@@ -127,9 +132,7 @@ export interface UseCase {
  * @throws Error that lists every problem at once.
  */
 export function defineUseCase(useCase: UseCase): UseCase {
-  const problems: string[] = [];
-  if (!USE_CASE_NAME_PATTERN.test(useCase.name))
-    problems.push(`name "${useCase.name}" must match ${USE_CASE_NAME_PATTERN}`);
+  const problems = useCaseProblems(useCase);
   if (problems.length > 0) throw new Error(`use case ${useCase.name}: ${problems.join('; ')}`);
   return useCase;
 }

@@ -145,3 +145,9 @@ export function haversineKm(latitude1: number, longitude1: number, latitude2: nu
     Math.cos(latitude1 * radians) * Math.cos(latitude2 * radians) * sinLongitude * sinLongitude;
   return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(square)));
 }
+
+/** To `digits` decimal places, as a device reports it. */
+export function round(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}

@@ -29,12 +29,16 @@ export class ColumnSeries implements Series {
   static of(times: Float64Array, columns: Readonly<Record<string, Float64Array>>): ColumnSeries {
     for (const [name, values] of Object.entries(columns)) {
       if (values.length !== times.length) {
-        throw new RangeError(`column ${name} has ${values.length} values, times has ${times.length}: they must be equal`);
+        throw new RangeError(
+          `column ${name} has ${values.length} values, times has ${times.length}: they must be equal`,
+        );
       }
     }
     for (let index = 1; index < times.length; index++) {
       if (!(times[index]! >= times[index - 1]!)) {
-        throw new RangeError(`times must ascend: entry ${index} is smaller than the one before, sort by event time first`);
+        throw new RangeError(
+          `times must ascend: entry ${index} is smaller than the one before, sort by event time first`,
+        );
       }
     }
     return new ColumnSeries(times, columns, 0, times.length);
