@@ -1,0 +1,117 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { Match, Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Construct } from 'constructs';
+import { PartitionTriggerEnv } from '../../contracts/environment';
+import { MANIFEST_KEY_WILDCARD } from '../../contracts/lake-layout';
+import type { TrainingTarget, TriggerPolicy } from '../../contracts/training';
+import { nodeFunction } from '../compute/node-function';
+import type { LakeCatalog } from '../lake/lake-catalog';
+import type { PartitionLake } from '../lake/partition-lake';
+import type { PartitionRegistry } from '../lake/partition-registry';
+import { BufferQueue } from '../operations/buffer-queue';
+import type { TrainingPipeline } from './training-pipeline';
+
+export interface PartitionTriggerProps {
+  readonly lake: PartitionLake;
+  readonly catalog: LakeCatalog;
+  readonly registry: PartitionRegistry;
+  readonly pipelines: readonly TrainingPipeline[];
+  /**
+   * Replaces members of every use case's trigger policy.
+   * @default - each use case's own
+   */
+  readonly policy?: Partial<TriggerPolicy>;
+  readonly logRetention: Duration;
+}
+
+const TIMEOUT = Duration.seconds(60);
+
+/**
+ * A sealed partition's manifest, or the end of a pipeline execution, wakes the function that points the Glue partition at
+ * the newest generation and decides whether a training execution starts.
+ */
+export class PartitionTrigger extends Construct {
+  readonly function: IFunction;
+  private readonly buffer: BufferQueue;
+
+  constructor(scope: Construct, id: string, props: PartitionTriggerProps) {
+    super(scope, id);
+    const { lake, catalog, registry, pipelines } = props;
+    this.function = nodeFunction(this, 'Function', {
+      description: 'Follows sealed partitions: Glue partition, dataset, training execution',
+      folder: 'partition-trigger',
+      environment: {
+        [PartitionTriggerEnv.registryTable]: registry.table.tableName,
+        [PartitionTriggerEnv.lakeBucket]: lake.lakeBucket.bucketName,
+        [PartitionTriggerEnv.artifactBucket]: lake.artifactBucket.bucketName,
+        [PartitionTriggerEnv.glueDatabase]: catalog.database.databaseName,
+        [PartitionTriggerEnv.targets]: Stack.of(this).toJsonString(targets(props)),
+      },
+      timeout: TIMEOUT,
+      logRetention: props.logRetention,
+    });
+    registry.grantTrigger(this.function);
+    lake.grantPutArtifacts(this.function, 'datasets/');
+    catalog.grantRegisterPartitions(this.function);
+    for (const pipeline of pipelines) pipeline.grantStart(this.function);
+
+    this.buffer = new BufferQueue(this, 'Queue', { consumerTimeout: TIMEOUT, maxReceiveCount: 20 });
+    // Two at a time, by the event source: reserved concurrency fails in accounts with the smallest quota.
+    this.function.addEventSource(
+      new SqsEventSource(this.buffer.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: 2 }),
+    );
+
+    new Rule(this, 'PartitionSealed', {
+      description: 'A manifest was written: a generation of a partition is sealed',
+      eventPattern: {
+        source: ['aws.s3'],
+        detailType: ['Object Created'],
+        detail: {
+          bucket: { name: [lake.lakeBucket.bucketName] },
+          // One wildcard: a prefix and a suffix in one array would match either.
+          object: { key: Match.wildcard(MANIFEST_KEY_WILDCARD) },
+        },
+      },
+      targets: [new SqsQueue(this.buffer.queue)],
+    });
+    new Rule(this, 'ExecutionEnded', {
+      description: 'A training execution ended: partitions sealed meanwhile may start the next',
+      eventPattern: {
+        source: ['aws.sagemaker'],
+        detailType: ['SageMaker Model Building Pipeline Execution Status Change'],
+        detail: {
+          pipelineArn: pipelines.map((pipeline) => pipeline.pipelineArn),
+          currentPipelineExecutionStatus: ['Succeeded', 'Failed', 'Stopped'],
+        },
+      },
+      targets: [new SqsQueue(this.buffer.queue)],
+    });
+  }
+
+  /** Events given up: a partition that is not queryable yet, or a training that did not start. */
+  metricDeadLetters(): Metric {
+    return this.buffer.metricDeadLetters();
+  }
+
+  metricErrors(): Metric {
+    return this.function.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(5) });
+  }
+}
+
+function targets({ pipelines, catalog, policy }: PartitionTriggerProps): Record<string, TrainingTarget> {
+  return Object.fromEntries(
+    pipelines.map((pipeline) => [
+      pipeline.useCase.name,
+      {
+        pipelineName: pipeline.pipelineName,
+        glueTable: catalog.featureTable(pipeline.useCase).tableName,
+        policy: { ...pipeline.useCase.training.trigger, ...policy },
+        definitionHash: pipeline.definitionHash,
+      },
+    ]),
+  );
+}

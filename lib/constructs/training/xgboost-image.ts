@@ -1,0 +1,65 @@
+import { Aws, CfnMapping, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+
+/** Built-in XGBoost, container version. 3.0-5 writes the model in UBJSON, which the Evaluate step reads. */
+export const XGBOOST_VERSION = '3.0-5';
+export const XGBOOST_REPOSITORY = 'sagemaker-xgboost';
+
+/**
+ * Registry accounts by region.
+ * @see https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
+ */
+const ACCOUNTS: Readonly<Record<string, string>> = {
+  'af-south-1': '510948584623',
+  'ap-east-1': '651117190479',
+  'ap-northeast-1': '354813040037',
+  'ap-northeast-2': '366743142698',
+  'ap-northeast-3': '867004704886',
+  'ap-south-1': '720646828776',
+  'ap-south-2': '628508329040',
+  'ap-southeast-1': '121021644041',
+  'ap-southeast-2': '783357654285',
+  'ap-southeast-3': '951798379941',
+  'ap-southeast-4': '106583098589',
+  'ca-central-1': '341280168497',
+  'ca-west-1': '190319476487',
+  'cn-north-1': '450853457545',
+  'cn-northwest-1': '451049120500',
+  'eu-central-1': '492215442770',
+  'eu-central-2': '680994064768',
+  'eu-north-1': '662702820516',
+  'eu-south-1': '978288397137',
+  'eu-south-2': '104374241257',
+  'eu-west-1': '141502667606',
+  'eu-west-2': '764974769150',
+  'eu-west-3': '659782779980',
+  'il-central-1': '898809789911',
+  'me-central-1': '272398656194',
+  'me-south-1': '801668240914',
+  'sa-east-1': '737474898029',
+  'us-east-1': '683313688378',
+  'us-east-2': '257758044811',
+  'us-gov-east-1': '237065988967',
+  'us-gov-west-1': '414596584902',
+  'us-west-1': '746614075791',
+  'us-west-2': '246618743249',
+};
+
+const MAPPING_ID = 'XgboostRegistry';
+
+/** Account of the registry in the stack's region; one lazy mapping a stack, which a concrete region leaves out. */
+export function xgboostRegistryAccount(scope: Construct): string {
+  const stack = Stack.of(scope);
+  const mapping =
+    (stack.node.tryFindChild(MAPPING_ID) as CfnMapping | undefined) ??
+    new CfnMapping(stack, MAPPING_ID, {
+      lazy: true,
+      mapping: Object.fromEntries(Object.entries(ACCOUNTS).map(([region, account]) => [region, { account }])),
+    });
+  return mapping.findInMap(stack.region, 'account');
+}
+
+export function xgboostImageUri(scope: Construct): string {
+  const { region } = Stack.of(scope);
+  return `${xgboostRegistryAccount(scope)}.dkr.ecr.${region}.${Aws.URL_SUFFIX}/${XGBOOST_REPOSITORY}:${XGBOOST_VERSION}`;
+}
