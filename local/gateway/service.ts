@@ -15,6 +15,14 @@ export class AwsError extends Error {
   }
 }
 
+/** An injected fault: the call took effect and its answer is lost. The gateway closes the connection without a response. */
+export class ResponseDropped extends Error {
+  constructor(operation: string) {
+    super(`the response to ${operation} was dropped by an injected fault`);
+    this.name = 'ResponseDropped';
+  }
+}
+
 /** Who calls: credentials name the role they were given for. */
 export interface Caller {
   readonly accessKeyId: string;

@@ -1,0 +1,73 @@
+/**
+ * Kinesis Data Streams in process: the API that producers, KCL consumers and CloudFormation call, its limits, its
+ * errors, durable on disk. Knows nothing of HTTP.
+ * @see https://docs.aws.amazon.com/kinesis/latest/APIReference/Welcome.html
+ */
+import { AwsError, ResponseDropped } from '../../gateway/service';
+import type { Caller, Clock, JsonService } from '../../gateway/service';
+import { consumerOperations } from './operations-consumers';
+import { recordOperations } from './operations-records';
+import { shardOperations } from './operations-shards';
+import { streamOperations } from './operations-streams';
+import { tagOperations } from './operations-tags';
+import { KinesisState } from './state';
+import type { Limits, Operations } from './state';
+
+const operations: Operations = {
+  ...streamOperations,
+  ...shardOperations,
+  ...recordOperations,
+  ...consumerOperations,
+  ...tagOperations,
+};
+
+export interface KinesisEngineOptions {
+  readonly clock: Clock;
+  /** Directory of the streams' journals; without one they live in memory only. */
+  readonly journalPath?: string;
+  /** @default 'enforced' */
+  readonly limits?: Limits;
+  /** How long streams and consumers stay CREATING and streams UPDATING, milliseconds. @default 0 */
+  readonly statusDelayMs?: number;
+  /**
+   * Asked before every call: an error is thrown instead of it; `drop-response` lets the call take effect and loses
+   * its answer.
+   */
+  readonly faults?: (
+    operation: string,
+    input: Readonly<Record<string, unknown>>,
+  ) => AwsError | 'drop-response' | undefined;
+}
+
+export class KinesisEngine implements JsonService {
+  readonly name = 'kinesis';
+  readonly protocol = 'json-1.1';
+  private readonly state: KinesisState;
+
+  constructor(private readonly options: KinesisEngineOptions) {
+    const { clock, limits = 'enforced', statusDelayMs = 0, journalPath } = options;
+    this.state = new KinesisState(clock, limits, statusDelayMs, journalPath);
+  }
+
+  /**
+   * What the response confirms is on disk before it resolves.
+   * @throws AwsError as the API documents; ResponseDropped where a fault says so.
+   */
+  async call(operation: string, input: Record<string, unknown>, _caller?: Caller): Promise<unknown> {
+    const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+    if (run === undefined)
+      throw new AwsError('UnknownOperationException', `The local Kinesis has no operation ${operation}`);
+    const fault = this.options.faults?.(operation, input);
+    if (fault instanceof AwsError) throw fault;
+    this.state.sweep();
+    const output = run(this.state, input);
+    await Promise.all(this.state.takeWrites());
+    if (fault === 'drop-response') throw new ResponseDropped(operation);
+    return output;
+  }
+
+  /** Releases the journals. */
+  close(): void {
+    this.state.storage.close();
+  }
+}
