@@ -70,10 +70,15 @@ export interface DatasetDescription {
     readonly train: number;
     readonly validation: number;
     readonly test: number;
+    /** Rows whose label lies beyond what was observed. */
     readonly censored: number;
+    /** Rows between two splits, whose label reaches into the later one. */
+    readonly embargoed: number;
+    /** Rows that the use case's `where` leaves out. */
+    readonly excluded: number;
   };
-  /** Column means of train, in `columns` order: what drift is measured against. */
-  readonly trainMeans: readonly number[];
+  /** Column means of train, in `columns` order: what drift is measured against. Null where every value is missing. */
+  readonly trainMeans: readonly (number | null)[];
   readonly hours: readonly string[];
 }
 
