@@ -1,6 +1,6 @@
 /** `npm run devices -- provision | simulate`: devices by AWS IoT's own API and MQTT, on the local run or an account. */
 import path from 'node:path';
-import { findUseCase, useCases } from '../use-cases';
+import { useCases } from '../use-cases';
 import type { UseCase } from '../use-cases/define-use-case';
 import { integerOption, parseCommand, runCommand, stopSignal, UserError } from './support/command-line';
 import { Device } from './support/device';
@@ -8,6 +8,7 @@ import { deviceNames, mqttEndpoint, provisionFleet } from './support/fleet';
 import { simulate, type SimulationProgress } from './support/simulation';
 import { findTarget, type Target } from './support/target';
 import { count, ProgressDisplay } from './support/terminal';
+import { useCaseOption } from './support/use-case-option';
 
 const USAGE = `Usage: npm run devices -- provision --use-case NAME [--count N]
        npm run devices -- simulate [--use-case NAME] [--count N] [--seed N] [--backlog-hours N] [--live] [--json]
@@ -37,9 +38,14 @@ async function main(args: string[]): Promise<number> {
   );
   const command = positionals[0];
   if (positionals.length !== 1 || (command !== 'provision' && command !== 'simulate')) throw new UserError(USAGE);
-  const chosen = chooseUseCases(values['use-case'], command);
+  const everyUseCase = command === 'simulate' && values['use-case'] === undefined;
+  const chosen = everyUseCase ? useCases : [useCaseOption(values['use-case'])];
   const size = values.count === undefined ? undefined : integerOption('count', values.count, 1, 10_000);
-  const target = findTarget({ account: values.account, stateDirectory: path.resolve(values.state), policyName: values.policy });
+  const target = findTarget({
+    account: values.account,
+    stateDirectory: path.resolve(values.state),
+    policyName: values.policy,
+  });
   const display = new ProgressDisplay(values.json ? process.stderr : process.stdout, () => performance.now());
 
   if (command === 'provision') {
@@ -52,10 +58,14 @@ async function main(args: string[]): Promise<number> {
   }
   const seed = integerOption('seed', values.seed, 0, 2 ** 31 - 1);
   const backlogHours = integerOption('backlog-hours', values['backlog-hours'], 0, 24 * 366);
-  const report = values.json ? (progress: SimulationProgress) => console.log(JSON.stringify(progress)) : progressReport(display);
+  const report = values.json
+    ? (progress: SimulationProgress) => console.log(JSON.stringify(progress))
+    : progressReport(display);
   const signal = stopSignal();
   await Promise.all(
-    chosen.map((useCase) => simulateUseCase(target, useCase, { size, seed, backlogHours, live: values.live, report, signal })),
+    chosen.map((useCase) =>
+      simulateUseCase(target, useCase, { size, seed, backlogHours, live: values.live, report, signal }),
+    ),
   );
   return 0;
 }
@@ -91,21 +101,13 @@ async function simulateUseCase(target: Target, useCase: UseCase, options: Simula
   }
 }
 
-function chooseUseCases(name: string | undefined, command: string): readonly UseCase[] {
-  if (name === undefined && command === 'simulate') return useCases;
-  const known = useCases.map((useCase) => useCase.name).join(', ');
-  if (name === undefined) throw new UserError(`--use-case is missing; known: ${known}.\n${USAGE}`);
-  const useCase = findUseCase(name);
-  if (!useCase) throw new UserError(`--use-case "${name}" is unknown; known: ${known}.`);
-  return [useCase];
-}
-
 function progressReport(display: ProgressDisplay): (progress: SimulationProgress) => void {
   const last = new Map<string, SimulationProgress>();
   return (progress) => {
     last.set(progress.useCase, progress);
     const lines = [...last.values()].map(
-      (each) => `${each.useCase}: ${each.phase}, ${count(each.readings)} readings in ${count(each.publishes)} publishes, event time ${new Date(each.eventTime).toISOString()}`,
+      (each) =>
+        `${each.useCase}: ${each.phase}, ${count(each.readings)} readings in ${count(each.publishes)} publishes, event time ${new Date(each.eventTime).toISOString()}`,
     );
     display.update(lines, lines.join(' | '));
   };

@@ -42,7 +42,9 @@ async function main(args: string[]): Promise<number> {
 
   const running = findRunning(stateDirectory);
   if (running) {
-    throw new UserError(`A local run is up already over ${stateDirectory} (process ${running.pid}): stop it with Ctrl-C, or name another directory with --state.`);
+    throw new UserError(
+      `A local run is up already over ${stateDirectory} (process ${running.pid}): stop it with Ctrl-C, or name another directory with --state.`,
+    );
   }
   prepareState(stateDirectory, values.fresh);
 
@@ -75,7 +77,9 @@ async function main(args: string[]): Promise<number> {
       if (state !== lastState) moved = performance.now();
       lastState = state;
       if (!announced && performance.now() - moved > STALL_MS) {
-        throw new UserError(`Nothing moved for ${STALL_MS / 1000} s: ${progressLine(snapshot, simulation, seconds())}. The logs of tasks and functions are in ${session.logs}.`);
+        throw new UserError(
+          `Nothing moved for ${STALL_MS / 1000} s: ${progressLine(snapshot, simulation, seconds())}. The logs of tasks and functions are in ${session.logs}.`,
+        );
       }
       // Reading the status must not become the work: it takes at most a fifth of the time.
       await pause(Math.max(1_000, 4 * (performance.now() - began)), signal);
@@ -90,11 +94,16 @@ function prepareState(stateDirectory: string, fresh: boolean): void {
   const marker = path.join(stateDirectory, MARKER);
   const exists = existsSync(stateDirectory) && readdirSync(stateDirectory).length > 0;
   if (exists && !existsSync(marker)) {
-    throw new UserError(`${stateDirectory} is not empty and was not made by this command: name another directory with --state.`);
+    throw new UserError(
+      `${stateDirectory} is not empty and was not made by this command: name another directory with --state.`,
+    );
   }
   if (fresh) rmSync(stateDirectory, { recursive: true, force: true });
   mkdirSync(stateDirectory, { recursive: true });
-  writeFileSync(marker, 'State of the local run: objects, tables, streams, logs. Delete it, or run npm start -- --fresh, to start anew.\n');
+  writeFileSync(
+    marker,
+    'State of the local run: objects, tables, streams, logs. Delete it, or run npm start -- --fresh, to start anew.\n',
+  );
 }
 
 runCommand(main);

@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { partitionOf } from '../lib/contracts/lake-layout';
 import { partitionHour } from '../lib/contracts/registry';
-import { findUseCase } from '../use-cases';
 import type { UseCase } from '../use-cases/define-use-case';
 import { parseCommand, pause, runCommand, stopSignal, UserError } from './support/command-line';
 import { Device } from './support/device';
@@ -11,6 +10,7 @@ import { openSession, type Session } from './support/local-session';
 import type { PartitionCounts } from './support/pipeline-status';
 import { readReadings, type FileReading, type ReadingsFileOptions } from './support/readings-file';
 import { count, ProgressDisplay, table } from './support/terminal';
+import { useCaseOption } from './support/use-case-option';
 
 const USAGE = `Usage: npm run replay -- --use-case NAME --file readings.csv --time COLUMN --map FIELD=COLUMN [--map …]
   [--device NAME] [--time-unit s|ms] [--state DIRECTORY] [--json]
@@ -48,9 +48,9 @@ async function main(args: string[]): Promise<number> {
     },
     USAGE,
   );
-  const useCase = findUseCase(required('use-case', values['use-case']));
-  if (!useCase) throw new UserError(`--use-case "${values['use-case']}" is unknown.\n${USAGE}`);
-  if (values['time-unit'] !== 's' && values['time-unit'] !== 'ms') throw new UserError(`--time-unit is s or ms.\n${USAGE}`);
+  const useCase = useCaseOption(values['use-case']);
+  if (values['time-unit'] !== 's' && values['time-unit'] !== 'ms')
+    throw new UserError(`--time-unit is s or ms.\n${USAGE}`);
   const options: ReadingsFileOptions = {
     file: path.resolve(required('file', values.file)),
     useCase,
@@ -98,7 +98,10 @@ async function replay(
       const size = batch.length;
       await device.publish(payloadOf(batch), () => (published += size));
       batch = [];
-      display.update([`published ${count(published)} of ${count(readings)} readings`], `published ${published} of ${readings}`);
+      display.update(
+        [`published ${count(published)} of ${count(readings)} readings`],
+        `published ${published} of ${readings}`,
+      );
     };
     for await (const reading of readReadings(options)) {
       if (signal.aborted) return undefined;
@@ -130,7 +133,9 @@ async function replay(
     if (state !== lastState) lastChange = performance.now();
     lastState = state;
     if (performance.now() - lastChange > STALL_MS) {
-      throw new UserError(`Nothing moved for ${STALL_MS / 1000} s (${state}). The consumer's logs are in ${session.logs}.`);
+      throw new UserError(
+        `Nothing moved for ${STALL_MS / 1000} s (${state}). The consumer's logs are in ${session.logs}.`,
+      );
     }
     await pause(1_000, signal);
   }
@@ -169,7 +174,14 @@ function summarize(
 function printSummary(summary: Summary, display: ProgressDisplay): void {
   const rows = [
     ['readings', 'folded', 'duplicates', 'quarantined', 'partitions', 'changed'],
-    [summary.readings, summary.folded, summary.duplicates, summary.quarantined, summary.partitions, summary.partitionsChanged].map(count),
+    [
+      summary.readings,
+      summary.folded,
+      summary.duplicates,
+      summary.quarantined,
+      summary.partitions,
+      summary.partitionsChanged,
+    ].map(count),
   ];
   for (const line of table(rows)) display.say(line);
   display.say(`Files: ${summary.files}`);
@@ -202,7 +214,9 @@ function parseMap(useCase: UseCase, entries: readonly string[]): Record<string, 
     const [field, column] = entry.split('=');
     if (!field || !column) throw new UserError(`--map "${entry}": it must be FIELD=COLUMN.\n${USAGE}`);
     if (!(field in useCase.schema)) {
-      throw new UserError(`--map ${entry}: ${useCase.name} has no field "${field}"; it has: ${Object.keys(useCase.schema).join(', ')}.`);
+      throw new UserError(
+        `--map ${entry}: ${useCase.name} has no field "${field}"; it has: ${Object.keys(useCase.schema).join(', ')}.`,
+      );
     }
     columns[field] = column;
   }

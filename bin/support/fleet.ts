@@ -61,7 +61,9 @@ async function provisionDevice(options: FleetOptions, name: string): Promise<Dev
     await iot.send(new AttachPolicyCommand({ policyName, target: created.certificateArn }));
   } catch (error) {
     if ((error as Error).name !== 'ResourceNotFoundException') throw error;
-    throw new UserError(`IoT policy "${policyName}" does not exist: deploy the Ingest stack first, or name another with --policy.`);
+    throw new UserError(
+      `IoT policy "${policyName}" does not exist: deploy the Ingest stack first, or name another with --policy.`,
+    );
   }
   await iot.send(new AttachThingPrincipalCommand({ thingName: name, principal: created.certificateArn }));
   mkdirSync(folder, { recursive: true });

@@ -76,7 +76,8 @@ function session(
 ): Session {
   const output = (name: string): string => {
     const value = outputs[name];
-    if (value === undefined) throw new UserError(`The stacks have no output ${name}; they have: ${Object.keys(outputs).join(', ')}.`);
+    if (value === undefined)
+      throw new UserError(`The stacks have no output ${name}; they have: ${Object.keys(outputs).join(', ')}.`);
     return value;
   };
   const client = { endpoint, region: localRegion, credentials: localCredentials };
@@ -97,8 +98,7 @@ function session(
   };
 }
 
-/** Output of the Training stack that names a use case's pipeline: `sensor-monitoring` → `SensorMonitoringPipelineName`. */
+/** Output of the Training stack that names a use case's pipeline; output names admit no hyphens. */
 function pipelineOutput(useCase: string): string {
-  const pascal = useCase.replace(/(^|-)([a-z0-9])/g, (_match, _hyphen, letter: string) => letter.toUpperCase());
-  return `${pascal}PipelineName`;
+  return `PipelineName${useCase.replaceAll('-', '')}`;
 }

@@ -162,7 +162,10 @@ export class PipelineStatus {
     return { shards: shards.length, committedUntil: shards.length === 0 ? 0 : committedUntil };
   }
 
-  private async query(values: Record<string, AttributeValue>, condition: string): Promise<Record<string, AttributeValue>[]> {
+  private async query(
+    values: Record<string, AttributeValue>,
+    condition: string,
+  ): Promise<Record<string, AttributeValue>[]> {
     const items: Record<string, AttributeValue>[] = [];
     let from: Record<string, AttributeValue> | undefined;
     do {
@@ -181,7 +184,9 @@ export class PipelineStatus {
     return items;
   }
 
-  private async readPartitions(): Promise<Map<string, { folded: number; duplicates: number; sealedPartitions: number }>> {
+  private async readPartitions(): Promise<
+    Map<string, { folded: number; duplicates: number; sealedPartitions: number }>
+  > {
     const found = new Map<string, { folded: number; duplicates: number; sealedPartitions: number }>();
     let from: Record<string, AttributeValue> | undefined;
     do {
@@ -279,8 +284,11 @@ export class PipelineStatus {
     if (arn === undefined) return {};
     const described = await sagemaker.send(new DescribePipelineExecutionCommand({ PipelineExecutionArn: arn }));
     const steps =
-      (await sagemaker.send(new ListPipelineExecutionStepsCommand({ PipelineExecutionArn: arn, SortOrder: 'Ascending' })))
-        .PipelineExecutionSteps ?? [];
+      (
+        await sagemaker.send(
+          new ListPipelineExecutionStepsCommand({ PipelineExecutionArn: arn, SortOrder: 'Ascending' }),
+        )
+      ).PipelineExecutionSteps ?? [];
     const running = steps.find((step) => step.StepStatus === 'Executing') ?? steps.at(-1);
     const execution: ExecutionStatus = {
       arn,

@@ -39,7 +39,9 @@ export async function* readReadings(options: ReadingsFileOptions): AsyncGenerato
       if (cell === undefined || cell === null || cell === '') continue;
       const value = Number(cell);
       if (typeof cell === 'object' || typeof cell === 'boolean' || Number.isNaN(value)) {
-        throw new UserError(`${options.file} line ${line}: column "${column}" (field ${field}) holds ${kindOf(cell)}, not a number. Correct or remove the row.`);
+        throw new UserError(
+          `${options.file} line ${line}: column "${column}" (field ${field}) holds ${kindOf(cell)}, not a number. Correct or remove the row.`,
+        );
       }
       values[field] = value;
     }
@@ -55,7 +57,9 @@ function checkFile(file: string): void {
     if (!statSync(file).isFile()) throw new UserError(`${file} is not a file.`);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}. Check the path given with --file.`);
+    throw new UserError(
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}. Check the path given with --file.`,
+    );
   }
 }
 
@@ -68,7 +72,9 @@ function checkColumns(options: ReadingsFileOptions, row: Row): void {
 }
 
 async function* csvRows(file: string): AsyncGenerator<{ line: number; row: Row }> {
-  const parser = createReadStream(file).pipe(parse({ columns: true, bom: true, skip_empty_lines: true, trim: true, info: true }));
+  const parser = createReadStream(file).pipe(
+    parse({ columns: true, bom: true, skip_empty_lines: true, trim: true, info: true }),
+  );
   try {
     for await (const { info, record } of parser as AsyncIterable<{ info: { lines: number }; record: Row }>) {
       yield { line: info.lines, row: record };
@@ -90,7 +96,9 @@ async function* ndjsonRows(file: string): AsyncGenerator<{ line: number; row: Ro
       throw new UserError(`${file} line ${line}: not a JSON object. Correct the line; nothing was published.`);
     }
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-      throw new UserError(`${file} line ${line}: ${kindOf(row)}, not a JSON object. Correct the line; nothing was published.`);
+      throw new UserError(
+        `${file} line ${line}: ${kindOf(row)}, not a JSON object. Correct the line; nothing was published.`,
+      );
     }
     yield { line, row: row as Row };
   }

@@ -25,7 +25,12 @@ export interface UseCaseSummary {
   readonly readingsOpen: number;
   readonly sealedPartitions: number;
   readonly execution?: { readonly arn: string; readonly status: string; readonly failureReason?: string };
-  readonly model?: { readonly packageArn: string; readonly metric: string; readonly value: number; readonly gate: string };
+  readonly model?: {
+    readonly packageArn: string;
+    readonly metric: string;
+    readonly value: number;
+    readonly gate: string;
+  };
 }
 
 const TERMINAL = new Set(['Succeeded', 'Failed', 'Stopped']);

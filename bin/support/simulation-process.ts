@@ -16,7 +16,12 @@ export interface SimulationProcess {
   stop(): Promise<void>;
 }
 
-export function startSimulation(options: { stateDirectory: string; backlogHours: number; seed: number; live: boolean }): SimulationProcess {
+export function startSimulation(options: {
+  stateDirectory: string;
+  backlogHours: number;
+  seed: number;
+  live: boolean;
+}): SimulationProcess {
   const args = [
     '--import',
     'tsx',
@@ -61,7 +66,8 @@ export function startSimulation(options: { stateDirectory: string; backlogHours:
       return sum;
     },
     get publishedAt() {
-      if (publishedAt === undefined && progress.size > 0 && past.size === progress.size && failure === undefined) publishedAt = Date.now();
+      if (publishedAt === undefined && progress.size > 0 && past.size === progress.size && failure === undefined)
+        publishedAt = Date.now();
       return publishedAt;
     },
     get failure() {

@@ -85,7 +85,9 @@ class Simulation {
     const { from, to } = this.position;
     if (this.position.publishedUntil >= to) return;
     const { devices, signal } = this.options;
-    const feeds = devices.map((device, index) => this.feed(device, index, from, to, this.options.useCase.simulator.batch));
+    const feeds = devices.map((device, index) =>
+      this.feed(device, index, from, to, this.options.useCase.simulator.batch),
+    );
     for (let sliceEnd = from + HOUR_MS; !signal.aborted; sliceEnd += HOUR_MS) {
       const last = sliceEnd >= to;
       await Promise.all(feeds.map((feed) => this.publishUntil(feed, last ? Infinity : sliceEnd)));
@@ -101,7 +103,7 @@ class Simulation {
     const { devices, signal, now } = this.options;
     const from = this.position.publishedUntil;
     // A live device publishes each reading by itself.
-    const feeds = devices.map((device, index) => this.feed(device, index, from, Number.MAX_SAFE_INTEGER, 1));
+    const feeds = devices.map((device, index) => this.feed(device, index, from, Infinity, 1));
     while (!signal.aborted) {
       const until = now();
       await Promise.all(feeds.map((feed) => this.publishUntil(feed, until)));
@@ -164,7 +166,13 @@ class Simulation {
     if (!existsSync(this.positionFile)) return { from, to, seed, acknowledged: {}, publishedUntil: from };
     const saved = JSON.parse(readFileSync(this.positionFile, 'utf8')) as Position;
     if (saved.publishedUntil < saved.to) return saved;
-    return { from: Math.max(from, saved.publishedUntil), to, seed, acknowledged: {}, publishedUntil: saved.publishedUntil };
+    return {
+      from: Math.max(from, saved.publishedUntil),
+      to,
+      seed,
+      acknowledged: {},
+      publishedUntil: saved.publishedUntil,
+    };
   }
 
   private save(): void {

@@ -58,13 +58,17 @@ export function findTarget(options: { account: boolean; stateDirectory: string; 
   const { account, stateDirectory, policyName } = options;
   if (account) {
     if (policyName === undefined) {
-      throw new UserError(`--policy is missing: with --account, name the device policy, which is the output ${DEVICE_POLICY_OUTPUT} of the Ingest stack.`);
+      throw new UserError(
+        `--policy is missing: with --account, name the device policy, which is the output ${DEVICE_POLICY_OUTPUT} of the Ingest stack.`,
+      );
     }
     return { fleet: { iot: new IoTClient({}), policyName, directory: path.join(stateDirectory, 'account-devices') } };
   }
   const running = findRunning(stateDirectory);
   if (!running) {
-    throw new UserError(`No local run is up in ${stateDirectory}: start one with "npm start" in another terminal, or use --account.`);
+    throw new UserError(
+      `No local run is up in ${stateDirectory}: start one with "npm start" in another terminal, or use --account.`,
+    );
   }
   return {
     fleet: localFleet(stateDirectory, running.endpoint, policyName ?? running.outputs[DEVICE_POLICY_OUTPUT] ?? ''),
