@@ -108,6 +108,9 @@ export interface LedgerItem {
 export interface TrainingStateItem {
   readonly pk: string;
   readonly sk: 'TRAINING';
+  /** Newest partition (`<dt>T<hour>`) that was ever sealed: datasets reach back from it. */
+  readonly newestHour?: string;
+  /** The last dataset that a start was claimed for; without `executionArn` that start is still to be confirmed. */
   readonly datasetHash?: string;
   /** Partition hours (`<dt>T<hour>`) in the last dataset. */
   readonly datasetHours?: readonly string[];
