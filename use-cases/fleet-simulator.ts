@@ -13,7 +13,7 @@ const INTERVAL = 20 * SECOND;
 /** One trip starts at the head of each cycle; what is left of the cycle the vehicle stands at its depot. */
 const CYCLE = 80 * MINUTE;
 /** After so many cycles the driver changes and the tank is filled: nothing older has to be known. */
-const CYCLES_PER_SHIFT = 6;
+const CYCLES_PER_SHIFT = 3;
 const SHIFT = CYCLES_PER_SHIFT * CYCLE;
 
 const KM_PER_DEGREE = 111.195;
@@ -187,9 +187,13 @@ function* drive(options: {
   return state.fuel;
 }
 
+/** The roster gives each vehicle calm and harsh drivers in turn: steps of the golden ratio spread evenly over 0 to 1. */
+const ROSTER_STEP = 0.618_033_988_75;
+
 /** A driver keeps the vehicle for a shift and drives each trip a little differently. */
 function driverOf(seed: number, vehicle: number, cycle: number): Driver {
-  const nature = uniform(seed, vehicle, 7, Math.floor(cycle / CYCLES_PER_SHIFT)) ** 1.5;
+  const turn = uniform(seed, vehicle, 7) + ROSTER_STEP * Math.floor(cycle / CYCLES_PER_SHIFT);
+  const nature = (turn - Math.floor(turn)) ** 1.5;
   return { style: Math.min(1, Math.max(0, nature + 0.12 * gaussian(seed, vehicle, 8, cycle))) };
 }
 

@@ -257,9 +257,9 @@ export const smartFactory = defineUseCase({
     hyperparameters: {
       objective: 'binary:logistic',
       eval_metric: 'aucpr',
-      num_round: '80',
+      num_round: '60',
       eta: '0.1',
-      max_depth: '4',
+      max_depth: '3',
       min_child_weight: '10',
       lambda: '5',
       tree_method: 'hist',
