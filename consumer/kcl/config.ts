@@ -179,7 +179,8 @@ export function resolveConfig(input: SchedulerConfigInput): SchedulerConfig {
   for (const name of Object.keys(given)) {
     if (!(name in config) || !(name in KNOWN)) problems.push(`${name} is not a member of the configuration`);
   }
-  if (problems.length > 0) throw new ConfigurationError(`The scheduler's config cannot be used: ${problems.join('; ')}.`);
+  if (problems.length > 0)
+    throw new ConfigurationError(`The scheduler's config cannot be used: ${problems.join('; ')}.`);
   return config;
 }
 

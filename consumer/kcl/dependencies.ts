@@ -77,8 +77,7 @@ export interface ChildShard {
 }
 
 export type ShardFilter =
-  | { readonly type: 'AT_TRIM_HORIZON' | 'AT_LATEST' }
-  | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: number };
+  { readonly type: 'AT_TRIM_HORIZON' | 'AT_LATEST' } | { readonly type: 'AT_TIMESTAMP'; readonly timestamp: number };
 
 export type IteratorPosition =
   | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequenceNumber: string }

@@ -13,6 +13,8 @@ export interface KinesisClientRecord {
   /** Epoch milliseconds. */
   readonly approximateArrivalTimestamp: number;
   readonly data: Uint8Array;
+  /** True for a record inside an aggregate whose hash key is not the shard's (KCL would drop the aggregate). */
+  readonly outsideHashKeyRange?: boolean;
 }
 
 /** A place in a shard: after a record, or a sentinel. */

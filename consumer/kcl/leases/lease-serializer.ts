@@ -33,8 +33,7 @@ export function leaseKey(key: string): Item {
 
 /** False for rows of the same table that are no leases (worker metrics, coordinator state). Rows older than KCL 3.5 have no type. */
 export function isLeaseItem(item: Item): boolean {
-  const type = item[ENTITY_TYPE]?.S;
-  return type === undefined ? item['checkpoint'] !== undefined : type === ENTITY_LEASE;
+  return (item[ENTITY_TYPE]?.S ?? ENTITY_LEASE) === ENTITY_LEASE;
 }
 
 /** @throws InvalidStateError naming the row and the attribute */
@@ -72,9 +71,7 @@ export function leaseFromItem(item: Item): Lease {
     parentShardIds: item['parentShardId']?.SS ?? [],
     childShardIds: item['childShardIds']?.SS ?? [],
     hashKeyRange:
-      starting !== undefined && ending !== undefined
-        ? { startingHashKey: starting, endingHashKey: ending }
-        : undefined,
+      starting !== undefined && ending !== undefined ? { startingHashKey: starting, endingHashKey: ending } : undefined,
     throughputKBps: item['throughputKBps']?.N === undefined ? undefined : Number(item['throughputKBps'].N),
     checkpointOwner: item['checkpointOwner']?.S,
   };

@@ -1,0 +1,37 @@
+/** The one place with real time and real randomness. */
+import { randomUUID } from 'node:crypto';
+import type { Clock, Dependencies, Log, MetricsFactory } from '../dependencies';
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  // Unlike performance.now(), the same in all threads of the process.
+  monotonic: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const finish = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', finish);
+        resolve();
+      };
+      // setTimeout would fire at once for more than 2^31−1.
+      const timer = setTimeout(finish, Math.min(ms, 2_147_483_647));
+      signal?.addEventListener('abort', finish);
+    }),
+};
+
+/** One JSON object a line on stdout, or on stderr from `warn` up. */
+export const jsonLog: Log = (level, event, fields) => {
+  if (level === 'debug') return;
+  const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields });
+  (level === 'info' ? process.stdout : process.stderr).write(`${line}\n`);
+};
+
+export const noMetrics: MetricsFactory = {
+  scope: () => ({ add: () => undefined, dimension: () => undefined, end: () => undefined }),
+};
+
+/** Everything but the clients: system clock, Math.random, random UUIDs, JSON lines, no metrics. */
+export function systemDependencies(): Omit<Dependencies, 'kinesis' | 'dynamodb'> {
+  return { clock: systemClock, random: Math.random, uuid: randomUUID, log: jsonLog, metrics: noMetrics };
+}

@@ -1,0 +1,147 @@
+/** The lease table in DynamoDB. */
+import type { Clock, DynamoDbApi, Item, Log } from '../../dependencies';
+import { describeError, errorName } from '../../common/errors';
+import { withTimeout } from '../../common/timing';
+import { actualOwner, type Lease } from '../lease';
+import type { LeaseRefresher, WriteOutcome } from '../lease-refresher';
+import {
+  changeUpdate,
+  createCondition,
+  evictUpdate,
+  isLeaseItem,
+  itemFromLease,
+  leaseFromItem,
+  leaseKey,
+  metaInfoUpdate,
+  renewUpdate,
+  takeUpdate,
+  type LeaseChange,
+  type LeaseMetaInfo,
+} from '../lease-serializer';
+
+export interface DynamoDbLeaseRefresherOptions {
+  readonly dynamodb: DynamoDbApi;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tableName: string;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+}
+
+type Update = ReturnType<typeof renewUpdate>;
+
+export class DynamoDbLeaseRefresher implements LeaseRefresher {
+  constructor(private readonly options: DynamoDbLeaseRefresherOptions) {}
+
+  async listLeases(): Promise<readonly Lease[]> {
+    const leases: Lease[] = [];
+    let start: Item | undefined;
+    // A page may hold no lease at all and still not be the last.
+    do {
+      const page = await this.request('Scan', (signal) =>
+        this.options.dynamodb.scan(
+          {
+            TableName: this.options.tableName,
+            ConsistentRead: true,
+            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+          },
+          signal,
+        ),
+      );
+      for (const item of page.Items) {
+        const lease = isLeaseItem(item) ? this.parse(item) : undefined;
+        if (lease) leases.push(lease);
+      }
+      start = page.LastEvaluatedKey;
+    } while (start !== undefined);
+    return leases;
+  }
+
+  async getLease(key: string): Promise<Lease | undefined> {
+    const { Item: item } = await this.request('GetItem', (signal) =>
+      this.options.dynamodb.getItem(
+        { TableName: this.options.tableName, Key: leaseKey(key), ConsistentRead: true },
+        signal,
+      ),
+    );
+    return item === undefined ? undefined : leaseFromItem(item);
+  }
+
+  async createLeaseIfNotExists(lease: Lease): Promise<boolean> {
+    try {
+      await this.request('PutItem', (signal) =>
+        this.options.dynamodb.putItem(
+          { TableName: this.options.tableName, Item: itemFromLease(lease), ...createCondition() },
+          signal,
+        ),
+      );
+      return true;
+    } catch (error) {
+      if (errorName(error) === 'ConditionalCheckFailedException') return false;
+      throw error;
+    }
+  }
+
+  renewLease(lease: Lease): Promise<WriteOutcome> {
+    return this.write(renewUpdate(lease));
+  }
+
+  async takeLease(lease: Lease, owner: string): Promise<WriteOutcome> {
+    const outcome = await this.write(takeUpdate(lease, owner));
+    // A take that was applied while its answer was lost fails its own retry: nobody else writes this worker's id.
+    const taken = !outcome.written && outcome.current;
+    if (taken && lease.leaseOwner !== owner && actualOwner(taken) === owner) {
+      if (taken.leaseCounter === lease.leaseCounter + 1) return { written: true, lease: taken };
+    }
+    return outcome;
+  }
+
+  evictLease(lease: Lease): Promise<WriteOutcome> {
+    return this.write(evictUpdate(lease));
+  }
+
+  updateLease(lease: Lease, change: LeaseChange): Promise<WriteOutcome> {
+    return this.write(changeUpdate(lease, change));
+  }
+
+  async updateLeaseWithMetaInfo(key: string, info: LeaseMetaInfo): Promise<boolean> {
+    return (await this.write(metaInfoUpdate(key, info))).written;
+  }
+
+  async deleteLease(key: string): Promise<void> {
+    await this.request('DeleteItem', (signal) =>
+      this.options.dynamodb.deleteItem({ TableName: this.options.tableName, Key: leaseKey(key) }, signal),
+    );
+  }
+
+  private async write(update: Update): Promise<WriteOutcome> {
+    try {
+      const { Attributes } = await this.request('UpdateItem', (signal) =>
+        this.options.dynamodb.updateItem(
+          { TableName: this.options.tableName, ...update, ReturnValues: 'ALL_NEW' },
+          signal,
+        ),
+      );
+      return { written: true, lease: leaseFromItem(Attributes ?? {}) };
+    } catch (error) {
+      if (errorName(error) !== 'ConditionalCheckFailedException') throw error;
+      const { Item: item } = error as { Item?: Item };
+      return { written: false, current: item === undefined ? undefined : leaseFromItem(item) };
+    }
+  }
+
+  private request<T>(what: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withTimeout(this.options.clock, this.options.requestTimeout, `DynamoDB ${what}`, send);
+  }
+
+  private parse(item: Item): Lease | undefined {
+    try {
+      return leaseFromItem(item);
+    } catch (error) {
+      this.options.log('error', 'a row of the lease table cannot be read and is ignored', {
+        error: describeError(error),
+      });
+      return undefined;
+    }
+  }
+}

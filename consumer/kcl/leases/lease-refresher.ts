@@ -1,0 +1,26 @@
+/** Reads and conditional writes of lease rows. One attempt each; who calls decides what a failure means. */
+import type { Lease } from './lease';
+import type { LeaseChange, LeaseMetaInfo } from './lease-serializer';
+
+/** Of a conditional write: done, or refused with the row as it stands (absent: the row is gone). */
+export type WriteOutcome =
+  { readonly written: true; readonly lease: Lease } | { readonly written: false; readonly current: Lease | undefined };
+
+/** All methods throw the service's error, or RequestTimeoutError (then the write may still take effect). */
+export interface LeaseRefresher {
+  /** Every lease row, strongly consistent; rows of other kinds are left out, unreadable ones logged and left out. */
+  listLeases(): Promise<readonly Lease[]>;
+  getLease(leaseKey: string): Promise<Lease | undefined>;
+  /** @returns false when there was a row already */
+  createLeaseIfNotExists(lease: Lease): Promise<boolean>;
+  renewLease(lease: Lease): Promise<WriteOutcome>;
+  /** Take or steal for `owner`, if the counter is still the one seen. */
+  takeLease(lease: Lease, owner: string): Promise<WriteOutcome>;
+  /** Gives the lease up, if its owner is still the one seen. */
+  evictLease(lease: Lease): Promise<WriteOutcome>;
+  /** Checkpoint and prepared checkpoint, if the counter is still the one seen. */
+  updateLease(lease: Lease, change: LeaseChange): Promise<WriteOutcome>;
+  /** @returns false when there is no such row */
+  updateLeaseWithMetaInfo(leaseKey: string, info: LeaseMetaInfo): Promise<boolean>;
+  deleteLease(leaseKey: string): Promise<void>;
+}

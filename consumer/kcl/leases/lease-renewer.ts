@@ -1,0 +1,269 @@
+/**
+ * The leases that this worker holds: renewals, checkpoints and evictions go through here, one at a time per lease, so each
+ * knows the counter that the one before it wrote.
+ */
+import type { Clock, Log, MetricsFactory } from '../dependencies';
+import { DependencyError, describeError, isThrottling, ShutdownError, ThrottlingError } from '../common/errors';
+import { forEachConcurrent, Mutex } from '../common/timing';
+import { actualOwner, isFinished, type Lease } from './lease';
+import type { LeaseRefresher, WriteOutcome } from './lease-refresher';
+import type { LeaseChange } from './lease-serializer';
+
+/** A lease as its consumer sees it. */
+export interface HeldLease {
+  readonly lease: Lease;
+  /** New for every acquisition: what was begun under an older one is refused. */
+  readonly concurrencyToken: string;
+  /** leaseCounter at acquisition. */
+  readonly acquiredCounter: number;
+}
+
+/** What the rest of the worker needs of the held leases; renewals may run in another thread. */
+export interface LeaseHolder {
+  /** Begins to hold leases that were just written with this worker as owner; `sentAt` is when the write was sent (monotonic). */
+  hold(lease: Lease, sentAt: number): void;
+  /** The lease if it is held and unexpired. */
+  held(leaseKey: string): HeldLease | undefined;
+  /** All held and unexpired. */
+  all(): readonly HeldLease[];
+  /** Milliseconds until the lease may pass to another; 0 when it is not held under this token. */
+  remaining(leaseKey: string, concurrencyToken: string): number;
+  /**
+   * Writes a checkpoint.
+   * @throws ShutdownError when the lease is not held under this token any more
+   * @throws ThrottlingError or DependencyError when the write could not be made; what is held is as before
+   */
+  update(leaseKey: string, concurrencyToken: string, change: LeaseChange): Promise<Lease>;
+  /** Gives the lease up, in the table too. Does nothing when it is not held under this token. */
+  evict(leaseKey: string, concurrencyToken: string): Promise<void>;
+  /** Forgets the lease without a word to the table. */
+  drop(leaseKey: string, concurrencyToken: string): void;
+  /** The lease's consumer is alive. */
+  stamp(leaseKey: string, concurrencyToken: string): void;
+}
+
+export interface LeaseRenewerOptions {
+  readonly refresher: LeaseRefresher;
+  readonly workerId: string;
+  readonly clock: Clock;
+  readonly uuid: () => string;
+  readonly log: Log;
+  readonly metrics: MetricsFactory;
+  /** Milliseconds. */
+  readonly failoverTime: number;
+  readonly livenessTimeout: number;
+  readonly maxConcurrency: number;
+  /** Called when a lease is not held any more and this worker did not ask for it. */
+  readonly onLost: (leaseKey: string) => void;
+}
+
+interface Holding {
+  lease: Lease;
+  readonly token: string;
+  readonly acquiredCounter: number;
+  /** Monotonic time at which the last write that is known to be applied was sent: never later than what others saw. */
+  confirmedAt: number;
+  aliveAt: number;
+  readonly mutex: Mutex;
+}
+
+/** Attempts of one renewal round and of one checkpoint. */
+const RENEW_ATTEMPTS = 3;
+const UPDATE_ATTEMPTS = 5;
+
+export class LeaseRenewer implements LeaseHolder {
+  private readonly holdings = new Map<string, Holding>();
+
+  constructor(private readonly options: LeaseRenewerOptions) {}
+
+  hold(lease: Lease, sentAt: number): void {
+    if (this.holdings.has(lease.leaseKey)) this.options.onLost(lease.leaseKey);
+    this.holdings.set(lease.leaseKey, {
+      lease,
+      token: this.options.uuid(),
+      acquiredCounter: lease.leaseCounter,
+      confirmedAt: sentAt,
+      aliveAt: this.options.clock.monotonic(),
+      mutex: new Mutex(),
+    });
+  }
+
+  held(leaseKey: string): HeldLease | undefined {
+    const holding = this.holdings.get(leaseKey);
+    if (!holding || this.left(holding) <= 0) return undefined;
+    return { lease: holding.lease, concurrencyToken: holding.token, acquiredCounter: holding.acquiredCounter };
+  }
+
+  all(): readonly HeldLease[] {
+    return [...this.holdings.keys()].flatMap((key) => this.held(key) ?? []);
+  }
+
+  remaining(leaseKey: string, token: string): number {
+    const holding = this.find(leaseKey, token);
+    return holding ? Math.max(0, this.left(holding)) : 0;
+  }
+
+  stamp(leaseKey: string, token: string): void {
+    const holding = this.find(leaseKey, token);
+    if (holding) holding.aliveAt = this.options.clock.monotonic();
+  }
+
+  drop(leaseKey: string, token: string): void {
+    if (this.find(leaseKey, token)) this.holdings.delete(leaseKey);
+  }
+
+  /**
+   * At start: takes up the rows that already name this worker, expired or not, so that a worker with a stable id keeps its
+   * shards over a restart. Rows in a handoff are left alone.
+   */
+  async initialize(leases: readonly Lease[]): Promise<void> {
+    const mine = leases.filter(
+      (lease) => lease.leaseOwner === this.options.workerId && lease.checkpointOwner === undefined,
+    );
+    await forEachConcurrent(mine, this.options.maxConcurrency, async (lease) => {
+      const sentAt = this.options.clock.monotonic();
+      const outcome = await this.options.refresher.renewLease(lease);
+      if (outcome.written) this.hold(outcome.lease, sentAt);
+    });
+  }
+
+  /** One round of renewals over all held leases. */
+  async renewLeases(): Promise<void> {
+    const scope = this.options.metrics.scope('RenewAllLeases');
+    const started = this.options.clock.monotonic();
+    const before = this.holdings.size;
+    await forEachConcurrent([...this.holdings.values()], this.options.maxConcurrency, (holding) =>
+      holding.mutex.run(() => this.renew(holding)),
+    );
+    scope.add('CurrentLeases', this.holdings.size, 'Count');
+    scope.add('LostLeases', Math.max(0, before - this.holdings.size), 'Count');
+    scope.add('Time', this.options.clock.monotonic() - started, 'Milliseconds');
+    scope.end();
+  }
+
+  update(leaseKey: string, token: string, change: LeaseChange): Promise<Lease> {
+    const holding = this.find(leaseKey, token);
+    if (!holding) return Promise.reject(this.notHeld(leaseKey));
+    return holding.mutex.run(async () => {
+      let last: unknown;
+      for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
+        if (!this.isValid(holding)) throw this.notHeld(leaseKey);
+        const sentAt = this.options.clock.monotonic();
+        try {
+          const outcome = await this.options.refresher.updateLease(holding.lease, change);
+          if (this.accept(holding, outcome, sentAt)) {
+            if (outcome.written) return outcome.lease;
+            continue;
+          }
+          throw this.notHeld(leaseKey);
+        } catch (error) {
+          if (error instanceof ShutdownError) throw error;
+          last = error;
+          await this.options.clock.sleep(100 * 2 ** attempt);
+        }
+      }
+      const message = `The checkpoint of lease ${leaseKey} could not be written in ${UPDATE_ATTEMPTS} attempts: ${describeError(last)}`;
+      throw isThrottling(last)
+        ? new ThrottlingError(message, { cause: last })
+        : new DependencyError(message, { cause: last });
+    });
+  }
+
+  async evict(leaseKey: string, token: string): Promise<void> {
+    const holding = this.find(leaseKey, token);
+    if (!holding) return;
+    await holding.mutex.run(async () => {
+      // Forgotten first: whatever becomes of the write, this worker does not use the lease again.
+      this.drop(leaseKey, token);
+      for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
+        try {
+          await this.options.refresher.evictLease(holding.lease);
+          return;
+        } catch (error) {
+          this.options.log('warn', 'a lease could not be given up; if no attempt succeeds it expires', {
+            shardId: leaseKey,
+            attempt,
+            error: describeError(error),
+          });
+          await this.options.clock.sleep(100 * 2 ** attempt);
+        }
+      }
+    });
+  }
+
+  private async renew(holding: Holding): Promise<void> {
+    const shardId = holding.lease.leaseKey;
+    for (let attempt = 0; attempt < RENEW_ATTEMPTS; attempt++) {
+      if (this.holdings.get(shardId) !== holding) return;
+      const sentAt = this.options.clock.monotonic();
+      // Past its time another worker may act on it already; it has to be taken anew, under a new token.
+      if (this.left(holding) <= 0) return this.lose(holding, 'not renewed in time');
+      if (!isFinished(holding.lease) && sentAt - holding.aliveAt > this.options.livenessTimeout) {
+        this.options.log('error', 'a lease is not renewed: its consumer gives no sign of life', {
+          shardId,
+          millis: sentAt - holding.aliveAt,
+        });
+        return;
+      }
+      try {
+        const outcome = await this.options.refresher.renewLease(holding.lease);
+        if (!this.accept(holding, outcome, sentAt)) return;
+        if (outcome.written) return;
+      } catch (error) {
+        this.options.log('warn', 'a renewal failed', { shardId, attempt, error: describeError(error) });
+        if (!isThrottling(error)) return;
+      }
+    }
+  }
+
+  /**
+   * Takes over what a write says about the row. A refused one whose row is ours, one ahead, is a write of ours whose answer
+   * was lost; a row that names us as checkpointOwner is a handoff in progress. Both can be tried again.
+   * @returns false when the lease is lost
+   */
+  private accept(holding: Holding, outcome: WriteOutcome, sentAt: number): boolean {
+    if (outcome.written) {
+      holding.lease = outcome.lease;
+      holding.confirmedAt = sentAt;
+      return true;
+    }
+    const { current } = outcome;
+    const me = this.options.workerId;
+    const next = holding.lease.leaseCounter + 1;
+    const lostAnswer = current?.leaseOwner === holding.lease.leaseOwner && current?.leaseCounter === next;
+    const handoff = current?.checkpointOwner === me && current.leaseCounter <= next;
+    if (current && actualOwner(current) === me && (lostAnswer || handoff)) {
+      holding.lease = current;
+      return true;
+    }
+    this.lose(holding, current === undefined ? 'its row is gone' : 'another worker took it', current);
+    return false;
+  }
+
+  private lose(holding: Holding, reason: string, current?: Lease): void {
+    const shardId = holding.lease.leaseKey;
+    if (this.holdings.get(shardId) !== holding) return;
+    this.holdings.delete(shardId);
+    this.options.log('info', 'lost a lease', { shardId, reason, leaseOwner: current?.leaseOwner });
+    this.options.onLost(shardId);
+  }
+
+  private find(leaseKey: string, token: string): Holding | undefined {
+    const holding = this.holdings.get(leaseKey);
+    return holding?.token === token ? holding : undefined;
+  }
+
+  private isValid(holding: Holding): boolean {
+    return this.holdings.get(holding.lease.leaseKey) === holding && this.left(holding) > 0;
+  }
+
+  private left(holding: Holding): number {
+    return holding.confirmedAt + this.options.failoverTime - this.options.clock.monotonic();
+  }
+
+  private notHeld(leaseKey: string): ShutdownError {
+    return new ShutdownError(
+      `Worker ${this.options.workerId} does not hold the lease of shard ${leaseKey} any more; another worker continues after the last checkpoint.`,
+    );
+  }
+}

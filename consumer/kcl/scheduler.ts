@@ -1,0 +1,303 @@
+/** The worker: takes leases and runs a consumer for each of them. */
+import type { Dependencies } from './dependencies';
+import { describeError, InvalidStateError } from './common/errors';
+import { Wakeup } from './common/timing';
+import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from './config';
+import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
+import { verifyLeaseTable } from './leases/dynamodb/lease-table';
+import { isFinished } from './leases/lease';
+import { LeaseCoordinator } from './leases/lease-coordinator';
+import type { LeaseRefresher } from './leases/lease-refresher';
+import { LeaseRenewer, type HeldLease } from './leases/lease-renewer';
+import { LeaseTaker } from './leases/lease-taker';
+import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
+import { ShardConsumer } from './lifecycle/shard-consumer';
+import type { ShardRecordProcessorFactory } from './processor';
+import { MemoryBudget } from './retrieval/memory-budget';
+import { KinesisDataFetcher } from './retrieval/polling/data-fetcher';
+import { PrefetchRecordsPublisher } from './retrieval/polling/prefetch-records-publisher';
+import { ReadPacer } from './retrieval/polling/read-pacer';
+import { ShardDetector } from './shards/shard-detector';
+import { syncShards } from './shards/shard-sync';
+
+export interface SchedulerOptions {
+  readonly config: SchedulerConfigInput;
+  readonly processorFactory: ShardRecordProcessorFactory;
+  readonly dependencies: Dependencies;
+}
+
+/** For health checks and displays. */
+export interface SchedulerStatus {
+  readonly state: 'CREATED' | 'INITIALIZING' | 'STARTED' | 'SHUTTING_DOWN' | 'SHUT_DOWN';
+  readonly heldLeases: number;
+  readonly shards: readonly {
+    readonly shardId: string;
+    readonly state: ConsumerState;
+    readonly shutdownReason?: ShutdownReason;
+  }[];
+  readonly bytesInMemory: number;
+}
+
+const LOOP_MILLIS = 1_000;
+const MAX_PREFETCH_RECORDS = 30_000;
+
+export class Scheduler {
+  readonly config: SchedulerConfig;
+  private readonly refresher: LeaseRefresher;
+  private readonly shardDetector: ShardDetector;
+  private readonly renewer: LeaseRenewer;
+  private readonly taker: LeaseTaker;
+  private readonly coordinator: LeaseCoordinator;
+  private readonly budget: MemoryBudget;
+  private readonly wakeup: Wakeup;
+  private readonly consumers = new Map<string, ShardConsumer>();
+  private readonly shutdownRequested = new AbortController();
+  private state: SchedulerStatus['state'] = 'CREATED';
+  private running: Promise<void> | undefined;
+
+  /** @throws ConfigurationError naming every member of `config` that cannot be used */
+  constructor(private readonly options: SchedulerOptions) {
+    this.config = resolveConfig(options.config);
+    const { config } = this;
+    const { clock, random, uuid, dynamodb, kinesis, metrics } = options.dependencies;
+    const log: Dependencies['log'] = (level, event, fields) =>
+      options.dependencies.log(level, event, { workerId: config.workerId, ...fields });
+    const common = { clock, random, log, metrics, workerId: config.workerId, failoverTime: config.failoverTimeMillis };
+    this.wakeup = new Wakeup(clock);
+    this.budget = new MemoryBudget(config.memoryBudgetBytes);
+    this.refresher = new DynamoDbLeaseRefresher({
+      ...common,
+      dynamodb,
+      tableName: config.leaseTableName,
+      // A request that hangs must not use up the lease: three of them fit into a failover time.
+      requestTimeout: Math.min(config.dynamoDbRequestTimeoutMillis, Math.floor(config.failoverTimeMillis / 3)),
+    });
+    this.shardDetector = new ShardDetector({
+      ...common,
+      kinesis,
+      streamName: config.streamName,
+      requestTimeout: config.kinesisRequestTimeoutMillis,
+      maxAttempts: config.maxListShardsRetryAttempts,
+      backoff: config.listShardsBackoffTimeMillis,
+    });
+    this.renewer = new LeaseRenewer({
+      ...common,
+      refresher: this.refresher,
+      uuid,
+      livenessTimeout: config.consumerLivenessTimeoutMillis,
+      maxConcurrency: config.maxLeaseRenewalConcurrency,
+      onLost: () => this.wakeup.wake(),
+    });
+    this.taker = new LeaseTaker({
+      ...common,
+      ...config,
+      refresher: this.refresher,
+      onTaken: (lease, sentAt) => {
+        this.renewer.hold(lease, sentAt);
+        this.wakeup.wake();
+      },
+      isBlocked: (leaseKey) => this.isBlocked(leaseKey),
+    });
+    this.coordinator = new LeaseCoordinator({
+      ...common,
+      renewer: this.renewer,
+      taker: this.taker,
+      epsilon: config.epsilonMillis,
+      takerInterval: config.leaseTakerIntervalMillis,
+      onLook: () => this.checkParents(),
+    });
+    this.log = log;
+  }
+
+  private readonly log: Dependencies['log'];
+
+  /**
+   * Works until {@link shutdown} is called or `signal` aborts.
+   * @throws InvalidStateError when the lease table or the stream cannot be used
+   * @throws the service's error when it could not be reached in `maxInitializationAttempts` attempts
+   */
+  run(signal?: AbortSignal): Promise<void> {
+    if (this.running) throw new InvalidStateError('A scheduler runs once; make another one.');
+    if (signal?.aborted) this.shutdownRequested.abort();
+    signal?.addEventListener('abort', () => void this.shutdown(), { once: true });
+    this.running = this.work().finally(() => (this.state = 'SHUT_DOWN'));
+    return this.running;
+  }
+
+  /**
+   * Lets every processor finish its batch and calls its `shutdownRequested`, then gives all leases up in the table, so that
+   * peers take them at once. Resolves when that is done or `gracefulShutdownTimeoutMillis` passed.
+   */
+  async shutdown(): Promise<void> {
+    this.shutdownRequested.abort();
+    this.wakeup.wake();
+    await this.running?.catch(() => undefined);
+  }
+
+  status(): SchedulerStatus {
+    return {
+      state: this.state,
+      heldLeases: this.renewer.all().length,
+      shards: [...this.consumers.values()].map(({ shardId, state, shutdownReason }) => ({
+        shardId,
+        state,
+        ...(shutdownReason ? { shutdownReason } : {}),
+      })),
+      bytesInMemory: this.budget.bytesInUse,
+    };
+  }
+
+  private async work(): Promise<void> {
+    const { signal } = this.shutdownRequested;
+    this.state = 'INITIALIZING';
+    await this.initialize(signal);
+    if (signal.aborted) return;
+    this.state = 'STARTED';
+    this.coordinator.start();
+    while (!signal.aborted) {
+      this.reconcile();
+      await this.wakeup.sleep(LOOP_MILLIS);
+    }
+    this.state = 'SHUTTING_DOWN';
+    await this.stop();
+  }
+
+  private async initialize(signal: AbortSignal): Promise<void> {
+    const { dynamodb, clock } = this.options.dependencies;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        await verifyLeaseTable(dynamodb, this.config.leaseTableName);
+        await this.syncShards();
+        await this.renewer.initialize(await this.refresher.listLeases());
+        return;
+      } catch (error) {
+        if (error instanceof InvalidStateError || attempt >= this.config.maxInitializationAttempts) throw error;
+        this.log('warn', 'the start failed and is tried again', { attempt, error: describeError(error) });
+        await clock.sleep(this.config.initializationBackoffMillis, signal);
+      }
+    }
+  }
+
+  private async syncShards(): Promise<void> {
+    const { clock } = this.options.dependencies;
+    await syncShards({
+      ...this.config,
+      refresher: this.refresher,
+      shardDetector: this.shardDetector,
+      clock,
+      log: this.log,
+    });
+  }
+
+  /** Makes consumers and held leases agree. */
+  private reconcile(): void {
+    for (const consumer of this.consumers.values()) {
+      if (this.renewer.held(consumer.shardId)?.concurrencyToken !== consumer.concurrencyToken) {
+        consumer.shutdown('LEASE_LOST');
+      }
+    }
+    for (const held of this.renewer.all()) {
+      if (!isFinished(held.lease) && !this.consumers.has(held.lease.leaseKey)) this.startConsumer(held);
+    }
+  }
+
+  private startConsumer(held: HeldLease): void {
+    const shardId = held.lease.leaseKey;
+    const { clock, random, metrics, kinesis } = this.options.dependencies;
+    const { config, log } = this;
+    const stamp = (): void => this.renewer.stamp(shardId, held.concurrencyToken);
+    try {
+      const consumer = new ShardConsumer({
+        held,
+        holder: this.renewer,
+        refresher: this.refresher,
+        processor: this.options.processorFactory(shardId),
+        publisher: new PrefetchRecordsPublisher({
+          fetcher: new KinesisDataFetcher({
+            kinesis,
+            shardDetector: this.shardDetector,
+            clock,
+            streamName: config.streamName,
+            shardId,
+            maxRecords: config.maxRecords,
+            requestTimeout: config.kinesisRequestTimeoutMillis,
+          }),
+          pacer: new ReadPacer(config.idleTimeBetweenReadsMillis, random),
+          budget: this.budget,
+          clock,
+          log,
+          metrics,
+          shardId,
+          maxBatches: config.maxPendingProcessRecordsInput,
+          maxBytes: config.maxPrefetchBytes,
+          maxRecords: MAX_PREFETCH_RECORDS,
+          onProgress: stamp,
+        }),
+        clock,
+        random,
+        log,
+        metrics,
+        initialPosition: config.initialPosition,
+        callProcessRecordsEvenForEmptyRecordList: config.callProcessRecordsEvenForEmptyRecordList,
+        parentShardPollInterval: config.parentShardPollIntervalMillis,
+        taskBackoff: config.taskBackoffTimeMillis,
+        onMissingParent: () => void this.syncShards().catch((error: unknown) => this.logFailedSync(error)),
+      });
+      this.consumers.set(shardId, consumer);
+      void consumer.done.then(() => this.onConsumerDone(consumer));
+    } catch (error) {
+      log('error', 'the processor of a shard could not be made and is tried again', {
+        shardId,
+        error: describeError(error),
+      });
+    }
+  }
+
+  private onConsumerDone(consumer: ShardConsumer): void {
+    this.consumers.delete(consumer.shardId);
+    // A finished shard has children to take, and others may wait for it.
+    this.coordinator.lookNow();
+    this.wakeup.wake();
+  }
+
+  private logFailedSync(error: unknown): void {
+    this.log('warn', 'a shard sync failed', { error: describeError(error) });
+  }
+
+  /** A consumer that lost its lease but still runs keeps the worker from taking the same shard again. */
+  private isBlocked(leaseKey: string): boolean {
+    const consumer = this.consumers.get(leaseKey);
+    return consumer !== undefined && this.renewer.held(leaseKey)?.concurrencyToken !== consumer.concurrencyToken;
+  }
+
+  /** Wakes the children whose parents the last look showed as finished. */
+  private checkParents(): void {
+    const unfinished = new Set(
+      this.taker.lastSeen.filter((lease) => !isFinished(lease)).map((lease) => lease.leaseKey),
+    );
+    for (const consumer of this.consumers.values()) {
+      if (consumer.state !== 'WAITING_ON_PARENT_SHARDS') continue;
+      if (!consumer.parentShardIds.some((parent) => unfinished.has(parent))) consumer.checkParents();
+    }
+  }
+
+  private async stop(): Promise<void> {
+    const { clock } = this.options.dependencies;
+    await this.coordinator.stopTaking();
+    for (const consumer of this.consumers.values()) consumer.shutdown('REQUESTED');
+    const timeout = new AbortController();
+    const allDone = Promise.all([...this.consumers.values()].map((consumer) => consumer.done));
+    await Promise.race([allDone, clock.sleep(this.config.gracefulShutdownTimeoutMillis, timeout.signal)]);
+    timeout.abort();
+    for (const consumer of this.consumers.values()) {
+      this.log('error', 'a processor did not stop in time; its lease is left to expire', { shardId: consumer.shardId });
+    }
+    await Promise.all(
+      this.renewer
+        .all()
+        .filter((held) => !this.consumers.has(held.lease.leaseKey))
+        .map((held) => this.renewer.evict(held.lease.leaseKey, held.concurrencyToken)),
+    );
+    await this.coordinator.stop();
+  }
+}
