@@ -1,6 +1,7 @@
 import { App, Tags, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
 import cdkJson from '../cdk.json';
+import { AcknowledgedAwsSolutionsChecks } from '../lib/checks/aws-solutions';
+import { IotPipelineChecks } from '../lib/checks/iot-pipeline-checks';
 import { loadConfig } from '../lib/config/environments';
 import { bundleConsumer } from '../lib/constructs/compute/consumer-bundle';
 import { PipelineStage } from '../lib/stacks/pipeline-stage';
@@ -11,22 +12,23 @@ import { useCases } from '../use-cases';
  *
  * @param environment one of lib/config/environments.ts; default: the context value `env` (`-c env=prod`), else `dev`
  * @param outdir where the assembly goes; default `cdk.out`
+ * @param checks whether the synthesis fails on findings of the policy packs and of CDK's own template validation
  * @throws Error that lists the known environments, or all problems of the configuration
  */
-export function buildApp(environment?: string, outdir?: string): App {
+export function buildApp(environment?: string, outdir?: string, checks = false): App {
   // The flags of cdk.json for those who synthesize without the CLI; what the CLI passes wins.
-  const app = new App({ outdir, context: cdkJson.context });
+  const app = new App({ outdir, context: cdkJson.context, builtinCloudFormationValidation: checks });
   const config = loadConfig(environment ?? app.node.tryGetContext('env') ?? 'dev');
   new PipelineStage(app, `Telemetry-${config.name}`, { config, useCases, bundle: bundleConsumer() });
   Tags.of(app).add('Project', 'telemetry-training-pipeline');
   Tags.of(app).add('Environment', config.name);
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  if (checks) Validations.of(app).addPlugins(new AcknowledgedAwsSolutionsChecks(), new IotPipelineChecks());
   return app;
 }
 
 if (require.main === module) {
   try {
-    buildApp().synth();
+    buildApp(undefined, undefined, true).synth();
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

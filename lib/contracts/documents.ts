@@ -7,7 +7,10 @@ export interface GenerationInputs {
   readonly hour: string;
   readonly generation: number;
   readonly codeVersion: string;
-  /** Number of fold tasks; a reading belongs to bucket `deviceHash mod buckets`. */
+  /**
+   * Number of fold tasks. Each takes an equal range of device hashes, so that rows sorted by hash stand together:
+   * a reading belongs to bucket `floor(deviceHash · buckets / 2^32)`.
+   */
   readonly buckets: number;
   /** All registered segments of the partition; a superset of the previous generation's. */
   readonly segments: readonly SegmentReference[];
@@ -21,6 +24,17 @@ export interface SegmentReference {
   readonly bytes: number;
   /** sha256 of the segment's rows, hex; also in the object's metadata. */
   readonly contentHash: string;
+  /** Where there is more than one: in file order, so that a fold task reads only what it needs. */
+  readonly rowGroups?: readonly RowGroupRange[];
+}
+
+/** A Parquet row group: byte range [offset, offset + length), and the device hashes (32 bits, inclusive) in it. */
+export interface RowGroupRange {
+  readonly rows: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly firstHash: number;
+  readonly lastHash: number;
 }
 
 /** `_manifest.json`: the seal of a generation. Create-only; its S3 event is what training waits for. */

@@ -81,7 +81,7 @@ export class PartitionLake extends Construct {
 
   /** What a consumer does: write everywhere in the lake, read back what it folds; never delete. */
   grantConsume(grantee: IGrantable): Grant {
-    this.key.grantEncryptDecrypt(grantee);
+    this.grantUseKey(grantee);
     const prefixes = [READINGS_PREFIX, FEATURES_PREFIX, QUARANTINE_PREFIX];
     return Grant.addToPrincipal({
       grantee,
@@ -93,9 +93,14 @@ export class PartitionLake extends Construct {
     );
   }
 
+  /** Read and write objects under the key. S3 asks for data keys only; `grantEncryptDecrypt` would allow more. */
+  grantUseKey(grantee: IGrantable): Grant {
+    return this.key.grant(grantee, 'kms:Decrypt', 'kms:GenerateDataKey');
+  }
+
   /** Write below a prefix of the artifact bucket. */
   grantPutArtifacts(grantee: IGrantable, prefix: string): Grant {
-    this.key.grant(grantee, 'kms:GenerateDataKey', 'kms:Decrypt');
+    this.grantUseKey(grantee);
     return Grant.addToPrincipal({
       grantee,
       actions: ['s3:PutObject'],

@@ -67,7 +67,7 @@ export class TrainingRole extends Construct {
     );
     allow('List', ['s3:ListBucket'], [lake.lakeBucket.bucketArn, lake.artifactBucket.bucketArn]);
     // CreateGrant: SageMaker attaches the jobs' encrypted volumes by a grant.
-    lake.key.grantEncryptDecrypt(this.role);
+    lake.grantUseKey(this.role);
     allow('Volumes', ['kms:CreateGrant'], [lake.key.keyArn], { Bool: { 'kms:GrantIsForAWSResource': 'true' } });
     allow('DescribeKey', ['kms:DescribeKey'], [lake.key.keyArn]);
 
