@@ -16,7 +16,7 @@ import { readCredentialScope } from './credentials';
 import { readInput, readOperation, renderJsonError, renderOutput } from './json-protocol';
 import { sniffProtocol } from './protocol-sniffing';
 import { RequestLog } from './request-log';
-import { AwsError, systemClock } from './service';
+import { AwsError, ResponseDropped, systemClock } from './service';
 import type { AwsService, Caller, Clock, HttpRequest, HttpResponse } from './service';
 
 /** Called before the service; an error is answered instead, a delay passes first. For tests of failure handling. */
@@ -129,6 +129,7 @@ export class Gateway {
       await this.injectFault(serviceName, operation, caller);
       return await service.call(operation, input, caller);
     } catch (error) {
+      if (error instanceof ResponseDropped) throw error;
       failure = this.asAwsError(error, serviceName, operation);
       throw failure;
     } finally {
@@ -155,7 +156,7 @@ export class Gateway {
     try {
       await send(response, request.method ?? 'GET', await this.answer(readRequest(request), requestId), requestId);
     } catch {
-      // The answer broke off: break the stream too, so that the client does not take it for complete.
+      // The answer broke off, or is to be lost: the client must not take it for complete.
       if ('stream' in response) response.stream.destroy();
       else response.destroy();
     } finally {
@@ -186,7 +187,8 @@ export class Gateway {
       );
     }
 
-    let operation = service.protocol === 'rest' ? `${request.method} ${request.path}` : '';
+    let operation =
+      service.protocol === 'rest' ? (service.operation?.(request) ?? `${request.method} ${request.path}`) : '';
     const caller = this.options.credentials.resolve(scope.accessKeyId);
     let failure: AwsError | undefined;
     let result: HttpResponse;
@@ -205,6 +207,7 @@ export class Gateway {
           ? await service.handle(request, caller)
           : renderOutput(service, await service.call(operation, await readInput(request), caller));
     } catch (error) {
+      if (error instanceof ResponseDropped) throw error;
       failure = this.asAwsError(error, service.name, operation);
       result =
         service.protocol === 'rest' ? service.renderError(failure, requestId) : renderJsonError(failure, service);
