@@ -1,0 +1,169 @@
+/** A stream, a lease table and workers in virtual time, watched by an observer that knows what must never happen. */
+import { compareExtended, Sentinel, type ExtendedSequenceNumber } from '../../../consumer/kcl/common/extended-sequence-number';
+import type { SchedulerConfigInput } from '../../../consumer/kcl/config';
+import { isFinished, type Lease } from '../../../consumer/kcl/leases/lease';
+import { leaseFromItem } from '../../../consumer/kcl/leases/lease-serializer';
+import type { KinesisClientRecord, ShardRecordProcessor, StartingPosition } from '../../../consumer/kcl/processor';
+import { Scheduler } from '../../../consumer/kcl/scheduler';
+import { FakeTable, type Write } from './fake-dynamodb';
+import { FakeStream } from './fake-stream';
+import { seededRandom, VirtualTime } from './virtual-time';
+import { WorkerHost } from './worker-host';
+
+export interface Worker {
+  readonly host: WorkerHost;
+  readonly scheduler: Scheduler;
+  readonly stopped: Promise<void>;
+}
+
+/** What a processor of the cluster may do besides recording what it gets. */
+export interface Behaviour {
+  /** Called before each batch is recorded; may throw or wait. */
+  readonly onBatch?: (shardId: string, records: readonly KinesisClientRecord[], worker: WorkerHost) => Promise<void>;
+  readonly start?: (shardId: string) => StartingPosition | undefined;
+}
+
+const position = (record: KinesisClientRecord): ExtendedSequenceNumber => ({
+  sequenceNumber: record.sequenceNumber,
+  subSequenceNumber: record.subSequenceNumber,
+});
+const show = (p: ExtendedSequenceNumber): string => `${p.sequenceNumber}.${p.subSequenceNumber}`;
+
+export class Cluster {
+  readonly time = new VirtualTime();
+  readonly random: () => number;
+  readonly table = new FakeTable();
+  readonly stream: FakeStream;
+  readonly workers: Worker[] = [];
+  /** `<shard>/<sequence>.<sub>` of every record whose processing succeeded. */
+  readonly processed = new Map<string, number>();
+  readonly calls: string[] = [];
+  readonly violations: string[] = [];
+  behaviour: Behaviour = {};
+
+  constructor(
+    seed = 1,
+    shards = 2,
+    private readonly config: Partial<SchedulerConfigInput> = {},
+  ) {
+    this.random = seededRandom(seed);
+    this.stream = new FakeStream(() => this.time.now(), shards);
+    this.table.onWrite = (write) => this.check(write);
+  }
+
+  leases(): Lease[] {
+    return [...this.table.rows.values()].map(leaseFromItem);
+  }
+
+  lease(shardId: string): Lease | undefined {
+    return this.leases().find((lease) => lease.leaseKey === shardId);
+  }
+
+  owned(worker: Worker): Lease[] {
+    return this.leases().filter((lease) => lease.leaseOwner === worker.host.name && !isFinished(lease));
+  }
+
+  start(name: string, config: Partial<SchedulerConfigInput> = {}): Worker {
+    const host = new WorkerHost(name, this.time, this.random, this.table, this.stream);
+    const scheduler = new Scheduler({
+      config: {
+        applicationName: 'app',
+        streamName: 'stream',
+        workerId: name,
+        initialPosition: { type: 'TRIM_HORIZON' },
+        ...this.config,
+        ...config,
+      },
+      processorFactory: (shardId) => this.processor(shardId, host),
+      dependencies: host.dependencies,
+    });
+    const stopped = scheduler.run();
+    stopped.catch(() => undefined);
+    const worker = { host, scheduler, stopped };
+    this.workers.push(worker);
+    return worker;
+  }
+
+  publish(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const hashKey = BigInt(Math.floor(this.random() * 2 ** 32)) << 96n;
+      this.stream.put(hashKey, Buffer.from([i & 0xff]));
+    }
+  }
+
+  get published(): number {
+    return this.stream.shards.reduce((sum, shard) => sum + shard.records.length, 0);
+  }
+
+  /** Every record processed, every closed shard at SHARD_END. */
+  get complete(): boolean {
+    return (
+      this.processed.size === this.published &&
+      this.stream.shards.every((shard) => {
+        const lease = this.lease(shard.id);
+        return shard.end === undefined ? lease !== undefined : lease === undefined || isFinished(lease);
+      })
+    );
+  }
+
+  private processor(shardId: string, host: WorkerHost): ShardRecordProcessor {
+    let last: ExtendedSequenceNumber;
+    const note = (call: string): void => void this.calls.push(`${host.name} ${shardId} ${call}`);
+    return {
+      initialize: async ({ checkpoint, shard }) => {
+        note('initialize');
+        const start = this.behaviour.start?.(shardId);
+        last = start?.type === 'AFTER' ? start.position : checkpoint;
+        for (const parent of shard.parentShardIds) {
+          const row = this.lease(parent);
+          if (row && !isFinished(row)) this.violations.push(`${shardId} began before its parent ${parent} ended`);
+        }
+        return start;
+      },
+      processRecords: async ({ records, checkpointer }) => {
+        await this.behaviour.onBatch?.(shardId, records, host);
+        for (const record of records) {
+          if (compareExtended(position(record), last) <= 0) {
+            this.violations.push(`${host.name} ${shardId}: ${show(position(record))} came after ${show(last)}`);
+          }
+          last = position(record);
+          const key = `${shardId}/${show(last)}`;
+          this.processed.set(key, (this.processed.get(key) ?? 0) + 1);
+        }
+        if (records.length > 0) await checkpointer.checkpoint();
+      },
+      leaseLost: async () => note('leaseLost'),
+      shardEnded: async ({ checkpointer }) => {
+        note('shardEnded');
+        await checkpointer.checkpoint();
+      },
+      shutdownRequested: async ({ checkpointer }) => {
+        note('shutdownRequested');
+        await checkpointer.checkpoint();
+      },
+    };
+  }
+
+  /** What holds at every write of the lease table. */
+  private check({ caller, key, before, after }: Write): void {
+    if (!before || !after) return;
+    const [old, row] = [leaseFromItem(before), leaseFromItem(after)];
+    const moved = compareExtended(row.checkpoint, old.checkpoint);
+    if (row.leaseCounter < old.leaseCounter) this.violations.push(`${key}: leaseCounter went back`);
+    if (moved === 0) return;
+    if (moved < 0) this.violations.push(`${key}: checkpoint went back from ${show(old.checkpoint)}`);
+    if (old.leaseOwner !== caller) this.violations.push(`${key}: ${caller} checkpointed over ${old.leaseOwner}`);
+    for (const record of this.stream.shard(key).records) {
+      const at = { sequenceNumber: record.sequenceNumber, subSequenceNumber: 0 };
+      if (compareExtended(at, row.checkpoint) > 0) break;
+      if (!this.processed.has(`${key}/${show(at)}`)) {
+        this.violations.push(`${key}: checkpoint ${show(row.checkpoint)} covers ${show(at)}, which nobody processed`);
+      }
+    }
+    if (row.checkpoint.sequenceNumber === Sentinel.SHARD_END) {
+      for (const child of this.stream.childrenOf(key)) {
+        if (!this.lease(child.shardId)) this.violations.push(`${key} ended before its child ${child.shardId} had a row`);
+      }
+    }
+  }
+}
