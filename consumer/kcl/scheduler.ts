@@ -5,7 +5,7 @@ import { Wakeup } from './common/timing';
 import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from './config';
 import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
-import { isFinished } from './leases/lease';
+import { isFinished, type Lease } from './leases/lease';
 import { LeaseCoordinator } from './leases/lease-coordinator';
 import type { LeaseRefresher } from './leases/lease-refresher';
 import { LeaseRenewer, type HeldLease } from './leases/lease-renewer';
@@ -92,6 +92,10 @@ export class Scheduler {
       ...common,
       ...config,
       refresher: this.refresher,
+      onLook: (rows) => {
+        this.renewer.observe(rows);
+        this.checkParents(rows);
+      },
       onTaken: (lease, sentAt) => {
         this.renewer.hold(lease, sentAt);
         this.wakeup.wake();
@@ -104,7 +108,6 @@ export class Scheduler {
       taker: this.taker,
       epsilon: config.epsilonMillis,
       takerInterval: config.leaseTakerIntervalMillis,
-      onLook: () => this.checkParents(),
     });
     this.log = log;
   }
@@ -271,10 +274,8 @@ export class Scheduler {
   }
 
   /** Wakes the children whose parents the last look showed as finished. */
-  private checkParents(): void {
-    const unfinished = new Set(
-      this.taker.lastSeen.filter((lease) => !isFinished(lease)).map((lease) => lease.leaseKey),
-    );
+  private checkParents(rows: readonly Lease[]): void {
+    const unfinished = new Set(rows.filter((lease) => !isFinished(lease)).map((lease) => lease.leaseKey));
     for (const consumer of this.consumers.values()) {
       if (consumer.state !== 'WAITING_ON_PARENT_SHARDS') continue;
       if (!consumer.parentShardIds.some((parent) => unfinished.has(parent))) consumer.checkParents();

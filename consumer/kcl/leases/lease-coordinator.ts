@@ -16,8 +16,6 @@ export interface LeaseCoordinatorOptions {
   readonly epsilon: number;
   /** Undefined: derived from failover time and number of rows. */
   readonly takerInterval: number | undefined;
-  /** Called after each look at the table. */
-  readonly onLook: () => void;
 }
 
 export class LeaseCoordinator {
@@ -80,17 +78,14 @@ export class LeaseCoordinator {
   private async takeLoop(): Promise<void> {
     const { signal } = this.stoppedTaking;
     while (!signal.aborted) {
-      await this.guard('the lease table could not be read', async () => {
-        await this.options.taker.takeLeases();
-        this.options.onLook();
-      });
+      await this.guard('the lease table could not be read', () => this.options.taker.takeLeases());
       if (signal.aborted) return;
       // Spread, so that workers do not look in step.
       await this.takerWakeup.sleep(this.takerInterval() * (0.9 + 0.2 * this.options.random()));
     }
   }
 
-  private async guard(event: string, run: () => Promise<void>): Promise<void> {
+  private async guard(event: string, run: () => Promise<unknown>): Promise<void> {
     try {
       await run();
     } catch (error) {

@@ -141,6 +141,20 @@ export class LeaseRenewer implements LeaseHolder {
     scope.end();
   }
 
+  /**
+   * Lets go of leases that another worker took, without waiting for the next renewal to fail.
+   * @param rows read strongly consistent: a counter beyond ours under another owner is final
+   */
+  observe(rows: readonly Lease[]): void {
+    for (const row of rows) {
+      const holding = this.holdings.get(row.leaseKey);
+      if (!holding || row.leaseCounter <= holding.lease.leaseCounter) continue;
+      if (row.leaseOwner !== this.options.workerId && row.checkpointOwner !== this.options.workerId) {
+        this.lose(holding, 'another worker took it', row);
+      }
+    }
+  }
+
   update(leaseKey: string, token: string, change: LeaseChange): Promise<Lease> {
     const holding = this.find(leaseKey, token);
     if (!holding) return Promise.reject(this.notHeld(leaseKey));

@@ -17,6 +17,8 @@ export interface LeaseTakerOptions {
   readonly maxLeasesForWorker: number;
   readonly maxLeasesToStealAtOneTime: number;
   readonly enablePriorityLeaseAssignment: boolean;
+  /** Called with the rows of each look, before anything is taken. */
+  readonly onLook: (rows: readonly Lease[]) => void;
   /** Called with each lease taken and the monotonic time at which the write was sent. */
   readonly onTaken: (lease: Lease, sentAt: number) => void;
   /** Leases that this worker must not take now, since an earlier consumer of theirs still runs. */
@@ -48,6 +50,7 @@ export class LeaseTaker {
   async takeLeases(): Promise<number> {
     const scope = this.options.metrics.scope('TakeLeases');
     const leases = await this.look();
+    this.options.onLook(this.rows);
     const { take, steal, counts } = decideLeasesToTake({
       ...this.options,
       leases: leases.filter(({ lease }) => !this.options.isBlocked(lease.leaseKey)),

@@ -1,5 +1,9 @@
 /** A stream, a lease table and workers in virtual time, watched by an observer that knows what must never happen. */
-import { compareExtended, Sentinel, type ExtendedSequenceNumber } from '../../../consumer/kcl/common/extended-sequence-number';
+import {
+  compareExtended,
+  Sentinel,
+  type ExtendedSequenceNumber,
+} from '../../../consumer/kcl/common/extended-sequence-number';
 import type { SchedulerConfigInput } from '../../../consumer/kcl/config';
 import { isFinished, type Lease } from '../../../consumer/kcl/leases/lease';
 import { leaseFromItem } from '../../../consumer/kcl/leases/lease-serializer';
@@ -162,7 +166,8 @@ export class Cluster {
     }
     if (row.checkpoint.sequenceNumber === Sentinel.SHARD_END) {
       for (const child of this.stream.childrenOf(key)) {
-        if (!this.lease(child.shardId)) this.violations.push(`${key} ended before its child ${child.shardId} had a row`);
+        if (!this.lease(child.shardId))
+          this.violations.push(`${key} ended before its child ${child.shardId} had a row`);
       }
     }
   }

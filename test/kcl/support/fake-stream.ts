@@ -94,17 +94,15 @@ export class FakeStream {
   }
 
   listShards(filter: ShardFilter | undefined): KinesisShard[] {
-    const at = (time: number): Shard[] =>
+    const openAt = (time: number): Shard[] =>
       this.shards.filter((s) => s.openedAt <= time && (s.closedAt === undefined || s.closedAt > time));
-    const oldest = (): Shard[] => this.shards.filter((s) => !s.parents.some((p) => this.shards.some((o) => o.id === p)));
-    const chosen =
-      filter === undefined
-        ? this.shards
-        : filter.type === 'AT_LATEST'
-          ? this.openShards
-          : filter.type === 'AT_TRIM_HORIZON'
-            ? oldest()
-            : at(filter.timestamp);
+    const oldest = (): Shard[] =>
+      this.shards.filter((s) => !s.parents.some((p) => this.shards.some((o) => o.id === p)));
+    const select = (wanted: ShardFilter): Shard[] => {
+      if (wanted.type === 'AT_TIMESTAMP') return openAt(wanted.timestamp);
+      return wanted.type === 'AT_LATEST' ? this.openShards : oldest();
+    };
+    const chosen = filter === undefined ? this.shards : select(filter);
     return chosen.map((shard) => ({
       shardId: shard.id,
       ...(shard.parents[0] === undefined ? {} : { parentShardId: shard.parents[0] }),
