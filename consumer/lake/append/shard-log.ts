@@ -1,0 +1,382 @@
+/**
+ * The append log of one shard: intent, effect, commit (docs/architecture.md, "Append"). Safe whoever runs it, and
+ * however many at once: every step is conditional on the shard's head, and objects are created once.
+ */
+import { headKey } from '../../../lib/contracts/registry';
+import { ConsumerMetric } from '../../../lib/contracts/metrics';
+import { compareSequenceNumbers } from '../../kcl/common/extended-sequence-number';
+import type { KinesisClientRecord } from '../../kcl/processor';
+import type { RecordDecoder } from '../../readings/decode';
+import type { Clock, Log, Metrics } from '../clock';
+import type { MemoryBudget } from '../memory-budget';
+import { parallel } from '../parallel';
+import { comparePositions, parsePosition } from '../position';
+import { ledgerItem, segmentItem } from '../registry-items';
+import { CONTENT_HASH, ContentMismatchError, createSame, type ObjectStore } from '../stores/object-store';
+import { ConditionFailedError, type RegistryStore } from '../stores/registry-store';
+import { Batch } from './batch';
+import { buildCut, fulfils, type Cut } from './cut';
+import { commitWrite, finishWrite, idleWrite, intentWrite, openHead, type Head, type Pending } from './head';
+
+export interface ShardLogDependencies {
+  readonly registry: RegistryStore;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly uuid: () => string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly budget: MemoryBudget;
+  /** The build, and whatever setting changes what it makes of a record. */
+  readonly codeVersion: string;
+  /** A batch is cut at this many buffered bytes … */
+  readonly flushBytes: number;
+  /** … or this long after its first record was read, milliseconds. */
+  readonly flushInterval: number;
+}
+
+/** PUTs of one commit that are under way together. */
+const PARALLEL_PUTS = 16;
+/** Rounds of conflict in one flush before it is left to the caller's retry. */
+const MAXIMUM_ROUNDS = 20;
+
+export class ShardLog {
+  private batch = new Batch();
+  /** The batch refused an element: it must be cut before more is read. */
+  private full = false;
+  private firstBufferedAt: number | undefined;
+  /** An intent of this build that must be finished as it is written, by reading its range again. */
+  private target: Pending | undefined;
+  /** An intent that cannot be reproduced; the next one takes its place. */
+  private replaces: Pending | undefined;
+  /** The last write's outcome is not known, or the head moved: read it before anything else. */
+  private uncertain = false;
+  /** What lies between the head's end and the next record may have been trimmed unread. */
+  private gap = false;
+
+  private constructor(
+    private head: Head,
+    private readonly decoder: RecordDecoder,
+    private readonly dependencies: ShardLogDependencies,
+  ) {}
+
+  /** Reads or creates the head, and finishes an intent whose objects all exist already. */
+  static async open(initial: Head, decoder: RecordDecoder, dependencies: ShardLogDependencies): Promise<ShardLog> {
+    const log = new ShardLog(await openHead(dependencies.registry, initial), decoder, dependencies);
+    await log.adopt(log.head);
+    return log;
+  }
+
+  /** The committed state as this process last saw it. */
+  get committed(): Head {
+    return this.head;
+  }
+
+  get bufferedBytes(): number {
+    return this.batch.bytes;
+  }
+
+  /** Says that the stream may have trimmed records after the head's end; the next commit records it. */
+  markGap(): void {
+    this.gap = true;
+    this.dependencies.metrics(ConsumerMetric.streamGaps, 1);
+    this.dependencies.log('error', 'records may have been trimmed before they were read', {
+      shardId: this.head.shardId,
+      end: this.head.end,
+    });
+  }
+
+  /**
+   * Reads a record into the batch; records that are committed or buffered already are passed over.
+   * @returns false where the batch has no room: flush, then call again with the same record.
+   */
+  append(record: KinesisClientRecord): boolean {
+    const from = this.firstElement(record);
+    if (from === undefined || this.batch.covers(record)) return true;
+    if (this.full || this.batch.partial) return false;
+    if (this.batch.isEmpty) {
+      this.firstBufferedAt = this.dependencies.clock.monotonic();
+      this.checkFirst(record);
+    }
+    this.batch.beginRecord(record);
+    const { elements, stoppedAt } = this.decoder.decode(record, this.batch, from);
+    this.batch.endRecord(elements, stoppedAt);
+    this.full = stoppedAt !== undefined;
+    return !this.full;
+  }
+
+  /** Element of the record to begin with, after the committed end; undefined where all of it is committed. */
+  private firstElement(record: KinesisClientRecord): number | undefined {
+    const end = parsePosition(this.head.end);
+    if (end === undefined) return 0;
+    const order = compareSequenceNumbers(record.sequenceNumber, end.sequence) || record.subSequenceNumber - end.sub;
+    if (order > 0) return 0;
+    return order === 0 && this.head.partial ? end.element + 1 : undefined;
+  }
+
+  /** An intent says which record its range began with; another one now means that the stream trimmed it since. */
+  private checkFirst(record: KinesisClientRecord): void {
+    const intent = this.target ?? this.replaces;
+    if (intent === undefined || record.sequenceNumber === intent.first) return;
+    this.replaces = intent;
+    this.target = undefined;
+    this.markGap();
+  }
+
+  /** True where the batch should be cut now. Waits for the whole range of an intent that is to be finished. */
+  get flushIsDue(): boolean {
+    if (this.batch.isEmpty) return false;
+    if (this.target !== undefined) return this.targetIsBuffered;
+    const { budget, flushBytes, flushInterval, clock } = this.dependencies;
+    const withinBudget = budget.update(this, this.batch.bytes);
+    return (
+      this.batch.bytes >= flushBytes ||
+      !withinBudget ||
+      clock.monotonic() - (this.firstBufferedAt ?? 0) >= flushInterval
+    );
+  }
+
+  private get targetIsBuffered(): boolean {
+    const { end } = this.batch;
+    return end !== undefined && comparePositions(end, parsePosition(this.target!.end)!) >= 0;
+  }
+
+  /**
+   * Commits what is buffered. An intent to be finished whose range is not read yet stays as it is.
+   * @param tip The service's time of the last read, where that read reached the tip and everything it gave is buffered.
+   */
+  async flush(tip?: number): Promise<void> {
+    for (let round = 0; round < MAXIMUM_ROUNDS; round++) {
+      if (this.uncertain) await this.resync();
+      if (this.batch.isEmpty) return;
+      if (this.target !== undefined && !this.targetIsBuffered) {
+        if (!this.full) return;
+        // The range does not fit in a batch of this build, so this build did not write it.
+        this.replaces = this.target;
+        this.target = undefined;
+      }
+      try {
+        await this.commitOnce(tip);
+      } catch (error) {
+        this.uncertain = true;
+        if (!(error instanceof ConditionFailedError)) throw error;
+      }
+    }
+    if (!this.batch.isEmpty)
+      throw new Error(`shard ${this.head.shardId}: the head moved ${MAXIMUM_ROUNDS} times during one flush`);
+  }
+
+  private async commitOnce(tip: number | undefined): Promise<void> {
+    const { shardId, end: start } = this.head;
+    const { registry, uuid, codeVersion } = this.dependencies;
+    const target = this.target;
+    const { through, rest } =
+      target === undefined ? { through: this.batch, rest: new Batch() } : this.parted(parsePosition(target.end)!);
+    const id = target?.id ?? uuid();
+    const cut = buildCut(through, { shardId, start, id, codeVersion, gap: target?.gap ?? this.gap });
+    if (target === undefined) {
+      await registry.write(intentWrite(shardId, cut.pending, this.replaces?.id));
+      this.replaces = undefined;
+      this.target = cut.pending;
+    } else if (!fulfils(cut, target)) {
+      this.dependencies.log('warn', 'an intent of this build cannot be reproduced; it is replaced', {
+        shardId,
+        end: target.end,
+      });
+      this.replaces = target;
+      this.target = undefined;
+      return;
+    }
+    const pending = this.target!;
+    if (!(await this.createObjects(cut, pending))) return;
+    await this.commit(pending, rest.isEmpty ? (tip ?? 0) : 0);
+    this.keep(rest);
+  }
+
+  private keep(batch: Batch): void {
+    this.batch = batch;
+    this.full = false;
+    this.firstBufferedAt = this.dependencies.clock.monotonic();
+    this.dependencies.budget.update(this, batch.bytes);
+  }
+
+  private parted(position: { sequence: string; sub: number; element: number }): { through: Batch; rest: Batch } {
+    const { end } = this.batch;
+    return comparePositions(end!, position) === 0
+      ? { through: this.batch, rest: new Batch() }
+      : this.batch.split(position);
+  }
+
+  /** False where an object of that name has other content: the intent must be replaced. */
+  private async createObjects(cut: Cut, pending: Pending): Promise<boolean> {
+    try {
+      await parallel(cut.objects, PARALLEL_PUTS, ({ key, body, contentHash, metadata }) =>
+        createSame(this.dependencies.objects, key, body, contentHash, metadata),
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof ContentMismatchError)) throw error;
+      this.dependencies.log('error', 'an object of this intent exists with other content; the intent is replaced', {
+        shardId: this.head.shardId,
+        error: error.message,
+      });
+      this.replaces = pending;
+      this.target = undefined;
+      return false;
+    }
+  }
+
+  private async commit(pending: Pending, tip: number): Promise<void> {
+    const { shardId } = this.head;
+    const { registry, metrics } = this.dependencies;
+    const progress = Math.max(this.head.progress, tip);
+    const ledger = ledgerItem(shardId, pending);
+    await registry.transact([
+      commitWrite(shardId, pending, progress),
+      { put: ledger },
+      ...pending.segments.map((segment) => ({ put: segmentItem(segment) })),
+    ]);
+    metrics(ConsumerMetric.readingsCommitted, ledger['readings'] as number);
+    metrics(ConsumerMetric.readingsQuarantined, ledger['quarantined'] as number);
+    this.advance({
+      ...this.head,
+      end: pending.end,
+      partial: pending.partial,
+      progress: Math.max(progress, pending.progress),
+      pending: undefined,
+    });
+  }
+
+  private advance(head: Head): void {
+    this.head = head;
+    this.target = undefined;
+    this.replaces = undefined;
+    this.gap = false;
+  }
+
+  /** Reads the head again and takes it as it is: what others committed leaves the batch, their intent is adopted. */
+  private async resync(): Promise<void> {
+    const { registry } = this.dependencies;
+    const head = await openHead(registry, this.head);
+    if (head.end !== this.head.end) this.gap = false;
+    await this.adopt(head);
+    this.uncertain = false;
+  }
+
+  /** Takes over the head and decides what to do with the intent that stands in it. */
+  private async adopt(head: Head): Promise<void> {
+    this.head = head;
+    this.target = undefined;
+    this.replaces = undefined;
+    this.dropCommitted();
+    const { pending } = head;
+    if (pending === undefined) return;
+    if (await this.isWritten(pending)) {
+      try {
+        await this.commit(pending, 0);
+        this.dropCommitted();
+        return;
+      } catch (error) {
+        if (!(error instanceof ConditionFailedError)) throw error;
+        return this.adoptAgain();
+      }
+    }
+    if (pending.codeVersion === this.dependencies.codeVersion) this.target = pending;
+    else this.replaces = pending;
+  }
+
+  private async adoptAgain(): Promise<void> {
+    this.uncertain = true;
+    await this.resync();
+  }
+
+  /** What others committed leaves the batch. */
+  private dropCommitted(): void {
+    const end = parsePosition(this.head.end);
+    const { first } = this.batch;
+    const buffered = this.batch.end;
+    if (end === undefined || buffered === undefined || compareSequenceNumbers(first, end.sequence) > 0) return;
+    this.keep(comparePositions(buffered, end) <= 0 ? new Batch() : this.batch.split(end).rest);
+  }
+
+  /** True where every object of the intent exists with the content that it names: only the commit is missing. */
+  private async isWritten(pending: Pending): Promise<boolean> {
+    let written = true;
+    await parallel([...pending.segments, ...pending.quarantine], PARALLEL_PUTS, async ({ key, contentHash }) => {
+      if (!written) return;
+      const head = await this.dependencies.objects.head(key);
+      if (head?.metadata[CONTENT_HASH] !== contentHash) written = false;
+    });
+    return written;
+  }
+
+  /**
+   * Moves the progress of an idle shard to the service's time of a read that reached the tip and gave nothing. Holds
+   * only where everything read before is committed and no intent stands.
+   */
+  async idle(time: number): Promise<void> {
+    if (this.uncertain) await this.resync();
+    if (!this.batch.isEmpty || time - this.head.progress < this.dependencies.flushInterval) return;
+    if (this.target !== undefined || this.replaces !== undefined) return this.giveUpUnreadable();
+    try {
+      await this.dependencies.registry.write(idleWrite(this.head.shardId, this.head.end, time));
+      this.head = { ...this.head, progress: time };
+    } catch (error) {
+      this.uncertain = true;
+      if (!(error instanceof ConditionFailedError)) throw error;
+    }
+  }
+
+  /** An intent stands, and a read to the tip gave nothing after `end`: its whole range was trimmed. */
+  private async giveUpUnreadable(): Promise<void> {
+    const pending = (this.target ?? this.replaces)!;
+    const { shardId } = this.head;
+    this.markGap();
+    const ledger = ledgerItem(shardId, { ...pending, records: 0, byUseCase: {}, gap: true });
+    try {
+      await this.dependencies.registry.transact([
+        {
+          update: headKey(shardId),
+          remove: ['pending'],
+          condition: [
+            [
+              { path: 'end', equals: pending.start },
+              { path: 'pending.id', equals: pending.id },
+            ],
+          ],
+        },
+        { put: { ...ledger, sk: `${ledger.sk}#gap`, end: pending.end } },
+      ]);
+      this.advance({ ...this.head, pending: undefined });
+    } catch (error) {
+      this.uncertain = true;
+      if (!(error instanceof ConditionFailedError)) throw error;
+    }
+  }
+
+  /** Shard end: every record was read and appended. Commits the rest, then says that nothing follows. */
+  async finish(): Promise<void> {
+    for (let round = 0; round < MAXIMUM_ROUNDS; round++) {
+      await this.flush();
+      if (this.uncertain) await this.resync();
+      if (this.head.finished) return;
+      if (this.batch.isEmpty && (this.target ?? this.replaces) !== undefined) {
+        await this.giveUpUnreadable();
+        continue;
+      }
+      try {
+        await this.dependencies.registry.write(finishWrite(this.head.shardId, this.head.end));
+        this.head = { ...this.head, finished: true };
+        return;
+      } catch (error) {
+        this.uncertain = true;
+        if (!(error instanceof ConditionFailedError)) throw error;
+      }
+    }
+    throw new Error(`shard ${this.head.shardId}: the head moved ${MAXIMUM_ROUNDS} times while it was being finished`);
+  }
+
+  /** Forgets what is buffered: another worker reads it again from the head. */
+  discard(): void {
+    this.keep(new Batch());
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Fold tasks in the registry: a task is claimed as a lease is, by a counter that another worker watches. The claim only
+ * saves work; two workers on one task write the same part.
+ */
+import type { GenerationInputs } from '../../../lib/contracts/documents';
+import {
+  partitionHour,
+  partitionPk,
+  TASK_SK_PREFIX,
+  UNFOLDED_INDEX_HASH,
+  UNFOLDED_INDEX_RANGE,
+} from '../../../lib/contracts/registry';
+import { ConsumerMetric } from '../../../lib/contracts/metrics';
+import type { Clock, Log, Metrics } from '../clock';
+import { partitionAt, TASKS_HASH } from '../registry-items';
+import type { ObjectStore } from '../stores/object-store';
+import { ConditionFailedError, type Item, type Key, type RegistryStore } from '../stores/registry-store';
+import { readInputs } from './freeze';
+import type { FoldOutcome, FoldRunner } from './runner';
+
+export interface TaskItem extends Key {
+  readonly useCase: string;
+  /** `<dt>T<hour>` */
+  readonly hour: string;
+  readonly generation: number;
+  readonly bucket: number;
+  readonly state: 'open' | 'done' | 'parked';
+  readonly attempts: number;
+  readonly counter: number;
+  readonly owner?: string;
+  readonly outcome?: FoldOutcome;
+}
+
+/** A task that failed this often is set aside with an alarm. */
+export const MAXIMUM_ATTEMPTS = 3;
+/** A claim whose counter stood still for this long is given up for dead, milliseconds. */
+const CLAIM_TIMEOUT_MS = 60_000;
+const HEARTBEAT_MS = 15_000;
+const TASKS_PER_LOOK = 100;
+
+export function taskKey(inputs: GenerationInputs, bucket: number): Key {
+  const pk = partitionPk(partitionAt(inputs.useCase, inputs.hour));
+  return { pk, sk: `${TASK_SK_PREFIX}${inputs.generation}#${String(bucket).padStart(5, '0')}` };
+}
+
+/** `open` tasks stand in the index; a failed small fold is recorded by a task that does not. */
+export function newTask(inputs: GenerationInputs, bucket: number, shared: boolean): Item {
+  const hour = partitionHour(partitionAt(inputs.useCase, inputs.hour));
+  return {
+    ...taskKey(inputs, bucket),
+    useCase: inputs.useCase,
+    hour,
+    generation: inputs.generation,
+    bucket,
+    state: 'open',
+    attempts: 0,
+    counter: 0,
+    ...(shared ? { [UNFOLDED_INDEX_HASH]: TASKS_HASH, [UNFOLDED_INDEX_RANGE]: hour } : {}),
+  };
+}
+
+export interface FoldTaskDependencies {
+  readonly registry: RegistryStore;
+  readonly objects: ObjectStore;
+  readonly runner: FoldRunner;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly workerId: string;
+  readonly codeVersion: string;
+}
+
+export class FoldTaskWorker {
+  /** Counters of others' claims, and since when (monotonic milliseconds) each is seen unchanged. */
+  private readonly watched = new Map<string, { counter: number; since: number }>();
+
+  constructor(private readonly dependencies: FoldTaskDependencies) {}
+
+  /** Claims and runs at most one task. True = there was one, look again at once. */
+  async runOne(): Promise<boolean> {
+    const { registry } = this.dependencies;
+    const open = await registry.unfolded({ hash: TASKS_HASH, limit: TASKS_PER_LOOK });
+    for (const item of open) {
+      const seen = item as unknown as TaskItem;
+      if (seen.state !== 'open' || !this.isClaimable(seen)) continue;
+      const inputs = await readInputs(this.dependencies.objects, partitionAt(seen.useCase, seen.hour), seen.generation);
+      if (inputs?.codeVersion !== this.dependencies.codeVersion) continue;
+      const claimed = await this.claim(seen);
+      if (claimed === undefined) continue;
+      await this.work(claimed, inputs);
+      return true;
+    }
+    return false;
+  }
+
+  private isClaimable(task: TaskItem): boolean {
+    if (task.owner === undefined) return true;
+    const name = `${task.pk}/${task.sk}`;
+    const now = this.dependencies.clock.monotonic();
+    const watch = this.watched.get(name);
+    if (watch === undefined || watch.counter !== task.counter) {
+      this.watched.set(name, { counter: task.counter, since: now });
+      return false;
+    }
+    return now - watch.since >= CLAIM_TIMEOUT_MS;
+  }
+
+  private async claim(task: TaskItem): Promise<TaskItem | undefined> {
+    this.watched.delete(`${task.pk}/${task.sk}`);
+    if (task.attempts >= MAXIMUM_ATTEMPTS) {
+      // Its owners died without a word: it may be what killed them.
+      await this.park(task, 'its worker died');
+      return undefined;
+    }
+    const claimed = {
+      ...task,
+      owner: this.dependencies.workerId,
+      counter: task.counter + 1,
+      attempts: task.attempts + 1,
+    };
+    const { owner, counter, attempts } = claimed;
+    return (await this.update(task, { owner, counter, attempts }, [])) ? claimed : undefined;
+  }
+
+  private async work(task: TaskItem, inputs: GenerationInputs): Promise<void> {
+    let counter = task.counter;
+    let running = true;
+    const beat = async (): Promise<void> => {
+      while (running) {
+        await this.dependencies.clock.sleep(HEARTBEAT_MS);
+        if (running && (await this.update({ ...task, counter }, { counter: counter + 1 }, []))) counter++;
+      }
+    };
+    void beat().catch(() => undefined);
+    let failure: Error | undefined;
+    let outcome: FoldOutcome | undefined;
+    try {
+      outcome = await this.dependencies.runner.run({ inputs, bucket: task.bucket });
+    } catch (error) {
+      failure = error as Error;
+    }
+    running = false;
+    const current = { ...task, counter };
+    if (outcome !== undefined) {
+      await this.update(current, { state: 'done', outcome }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
+    } else if (task.attempts >= MAXIMUM_ATTEMPTS) {
+      await this.park(current, failure!.message);
+    } else {
+      this.dependencies.log('warn', 'a fold task failed and will be tried again', {
+        ...labels(task),
+        error: failure!.message,
+      });
+      await this.update(current, { counter: counter + 1 }, ['owner']);
+    }
+  }
+
+  private async park(task: TaskItem, reason: string): Promise<void> {
+    const parked = await this.update(task, { state: 'parked' }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
+    if (parked) reportParked(this.dependencies, task, reason);
+  }
+
+  /** False where somebody else moved the task. */
+  private async update(task: TaskItem, set: Record<string, unknown>, remove: string[]): Promise<boolean> {
+    try {
+      await this.dependencies.registry.write({
+        update: { pk: task.pk, sk: task.sk },
+        set,
+        remove,
+        condition: [
+          [
+            { path: 'state', equals: 'open' },
+            { path: 'counter', equals: task.counter },
+          ],
+        ],
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionFailedError) return false;
+      throw error;
+    }
+  }
+}
+
+function labels(task: TaskItem): Record<string, unknown> {
+  return { useCase: task.useCase, hour: task.hour, generation: task.generation, bucket: task.bucket };
+}
+
+export function reportParked({ log, metrics }: { log: Log; metrics: Metrics }, task: TaskItem, reason: string): void {
+  metrics(ConsumerMetric.foldTasksParked, 1);
+  log('error', 'a fold task failed three times and is parked; a new build folds the partition anew', {
+    ...labels(task),
+    error: reason,
+  });
+}
