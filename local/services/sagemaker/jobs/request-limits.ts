@@ -14,7 +14,7 @@ import {
 import { parseS3Uri } from '../s3-uri';
 
 const PROCESSING_ROOT = '/opt/ml/processing/';
-const ROLE = /^arn:aws[a-z\-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+$/;
+const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+$/;
 const MAXIMUM_PROCESSING_SECONDS = 604_800;
 const MAXIMUM_TRAINING_SECONDS = 2_419_200;
 

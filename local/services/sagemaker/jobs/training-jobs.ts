@@ -2,7 +2,6 @@
 import { appendFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../../gateway/service';
 import type { Arns } from '../arns';
 import { type Input, wireTime } from '../input';
 import { StepFailure, asStepFailure } from '../pipeline/step-failure';
@@ -45,16 +44,13 @@ interface TrainingRequest {
 const XGBOOST_IMAGE = /\/sagemaker-xgboost(:|@|$)/;
 
 export class TrainingJobs implements JobRunner {
-  private readonly clock: Clock;
   private python: Promise<PythonTrainer | undefined> | undefined;
 
   constructor(
     private readonly options: SageMakerOptions,
     private readonly arns: Arns,
     private readonly records: Table<JobRecord>,
-  ) {
-    this.clock = options.clock;
-  }
+  ) {}
 
   start(name: string, input: Input): RunningJob {
     checkTrainingRequest(input);

@@ -20,7 +20,7 @@ export interface RunServices {
   readonly processing: JobRunner;
   readonly training: JobRunner;
   /** CreateModelPackage; resolves with DescribeModelPackage's output. */
-  registerModel(request: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  registerModel(request: Readonly<Record<string, unknown>>, roleArn: string): Promise<Record<string, unknown>>;
   /** All executions of the pipeline, for step caching. */
   executions(pipelineName: string): readonly ExecutionRecord[];
   /** Called with every new state; durable when it resolves. */
@@ -66,7 +66,10 @@ export class PipelineRun {
   async run(): Promise<void> {
     const running = new Set<Promise<void>>();
     for (;;) {
-      if (this.abandoned) return;
+      if (this.abandoned) {
+        await Promise.all(running);
+        return;
+      }
       const records = new Map(this.record.steps.map((step) => [step.name, step]));
       const decision = decide(this.plan, records, this.stopping, this.record.maxParallelSteps);
       if (decision.kind === 'finish') return this.finish(decision.status);
@@ -207,7 +210,7 @@ export class PipelineRun {
         throw new StepFailure(ErrorMessage);
       }
       case 'RegisterModel': {
-        const properties = await this.services.registerModel(request);
+        const properties = await this.services.registerModel(request, this.record.roleArn);
         return { properties, metadata: { RegisterModel: { Arn: properties.ModelPackageArn } } };
       }
       case 'Processing':
