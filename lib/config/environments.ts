@@ -31,7 +31,7 @@ const local: EnvironmentConfig = {
     trainingInstanceType: 'ml.m5.large',
     spot: false,
     maxRuntime: Duration.minutes(30),
-    trigger: { newPartitions: 24, minimumRows: 100, cooldown: 0, datasetHours: 24 * 7 },
+    trigger: { newPartitions: 24, minimumRows: 100, cooldown: 60_000, datasetHours: 24 * 7 },
   },
   operations: { logRetention: Duration.days(1), maxLag: Duration.minutes(30) },
 };

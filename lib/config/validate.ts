@@ -100,6 +100,11 @@ export function validate(config: EnvironmentConfig): string[] {
       'must be an instance type such as ml.m5.large',
     );
   }
+  const { newPartitions = 1, minimumRows = 0, cooldown = 0, datasetHours = 8760 } = training.trigger ?? {};
+  integer(datasetHours, 'training.trigger.datasetHours', 1, 8760);
+  integer(newPartitions, 'training.trigger.newPartitions', 1, datasetHours);
+  integer(minimumRows, 'training.trigger.minimumRows', 0, Number.MAX_SAFE_INTEGER);
+  integer(cooldown, 'training.trigger.cooldown (milliseconds)', 0, Number.MAX_SAFE_INTEGER);
   check(training.maxRuntime.toMinutes() <= 60, 'training.maxRuntime', 'must be at most one hour');
 
   check(

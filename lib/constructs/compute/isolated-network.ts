@@ -6,6 +6,7 @@ import {
   type IVpc,
   InterfaceVpcEndpointAwsService,
   type ISecurityGroup,
+  Peer,
   Port,
   SecurityGroup,
   SubnetType,
@@ -65,7 +66,8 @@ export class IsolatedNetwork extends Construct {
       description: 'Consumer tasks: HTTPS out, nothing in',
       allowAllOutbound: false,
     });
-    this.taskSecurityGroup.addEgressRule(endpointSecurityGroup, Port.HTTPS, 'Interface endpoints');
+    // Any address: those of S3 and DynamoDB are public, and beyond the endpoints no route leads out.
+    this.taskSecurityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'Endpoints and gateways');
     endpointSecurityGroup.addIngressRule(this.taskSecurityGroup, Port.HTTPS, 'Consumer tasks');
 
     for (const [name, service] of Object.entries(INTERFACE_ENDPOINTS)) {

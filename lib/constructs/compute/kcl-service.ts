@@ -14,6 +14,7 @@ import {
   LinuxParameters,
   LogDrivers,
   OperatingSystemFamily,
+  PropagatedTagSource,
 } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -71,6 +72,7 @@ export class KclService extends Construct {
       maxHealthyPercent: 200,
       circuitBreaker: { rollback: true },
       enableExecuteCommand: false,
+      propagateTags: PropagatedTagSource.SERVICE,
       assignPublicIp: false,
       securityGroups: [props.network.taskSecurityGroup],
       capacityProviderStrategies: capacityProviders(props.spotShare),

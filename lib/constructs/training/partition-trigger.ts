@@ -5,6 +5,7 @@ import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Construct } from 'constructs';
+import type { UseCase } from '../../../use-cases/define-use-case';
 import { PartitionTriggerEnv } from '../../contracts/environment';
 import { MANIFEST_KEY_WILDCARD } from '../../contracts/lake-layout';
 import type { TrainingTarget, TriggerPolicy } from '../../contracts/training';
@@ -109,9 +110,20 @@ function targets({ pipelines, catalog, policy }: PartitionTriggerProps): Record<
       {
         pipelineName: pipeline.pipelineName,
         glueTable: catalog.featureTable(pipeline.useCase).tableName,
-        policy: { ...pipeline.useCase.training.trigger, ...policy },
+        policy: mergedPolicy(pipeline.useCase, policy),
         definitionHash: pipeline.definitionHash,
       },
     ]),
   );
+}
+
+/** @throws Error where the replaced members leave a policy under which no execution would ever start. */
+function mergedPolicy(useCase: UseCase, replacement: Partial<TriggerPolicy> = {}): TriggerPolicy {
+  const policy = { ...useCase.training.trigger, ...replacement };
+  if (policy.newPartitions > policy.datasetHours) {
+    throw new Error(
+      `training.trigger of ${useCase.name}: newPartitions ${policy.newPartitions} is more than a dataset of datasetHours ${policy.datasetHours} can hold`,
+    );
+  }
+  return policy;
 }

@@ -89,13 +89,22 @@ function executionUri(props: PipelineDefinitionProps, kind: 'models' | 'evaluati
   return join('/', `s3://${props.artifactBucket}/${kind}/${props.useCase.name}`, get('Execution.PipelineExecutionId'));
 }
 
+function inputPath(name: string): string {
+  return `${PROCESSING_ROOT}/input/${name}`;
+}
+
+/** Folder of an output; without a name, the one that holds them all. */
+function outputPath(name?: string): string {
+  return [PROCESSING_ROOT, 'output', ...(name ? [name] : [])].join('/');
+}
+
 function processingInput(name: string, uri: Value, type: 'S3Prefix' | 'ManifestFile' = 'S3Prefix'): object {
   return {
     InputName: name,
     AppManaged: false,
     S3Input: {
       S3Uri: uri,
-      LocalPath: `${PROCESSING_ROOT}/input/${name}`,
+      LocalPath: inputPath(name),
       S3DataType: type,
       S3InputMode: 'File',
       S3DataDistributionType: 'FullyReplicated',
@@ -108,13 +117,18 @@ function processingOutput(name: string, uri: Value): object {
   return {
     OutputName: name,
     AppManaged: false,
-    S3Output: { S3Uri: uri, LocalPath: `${PROCESSING_ROOT}/output/${name}`, S3UploadMode: 'EndOfJob' },
+    S3Output: { S3Uri: uri, LocalPath: outputPath(name), S3UploadMode: 'EndOfJob' },
   };
 }
 
 function processingStep(
   props: PipelineDefinitionProps,
-  step: Pick<ProcessingStep, 'Name' | 'PropertyFiles'> & { command: string; inputs: object[]; outputs: object[] },
+  step: Pick<ProcessingStep, 'Name' | 'PropertyFiles'> & {
+    command: string;
+    options: Value[];
+    inputs: object[];
+    outputs: object[];
+  },
 ): ProcessingStep {
   return {
     Name: step.Name,
@@ -123,13 +137,7 @@ function processingStep(
       AppSpecification: {
         ImageUri: props.processingImage,
         ContainerEntrypoint: ['node', '/app/main.js'],
-        ContainerArguments: [
-          step.command,
-          '--use-case',
-          props.useCase.name,
-          '--dataset-hash',
-          get(`Parameters.${PipelineParameter.datasetHash}`),
-        ],
+        ContainerArguments: [step.command, '--use-case', props.useCase.name, ...step.options],
       },
       RoleArn: props.roleArn,
       ProcessingInputs: step.inputs,
@@ -156,6 +164,14 @@ function prepareDataset(props: PipelineDefinitionProps): ProcessingStep {
   return processingStep(props, {
     Name: PipelineStep.prepareDataset,
     command: BundleCommand.prepareDataset,
+    options: [
+      '--dataset-hash',
+      get(`Parameters.${PipelineParameter.datasetHash}`),
+      '--input',
+      inputPath('partitions'),
+      '--output',
+      outputPath(),
+    ],
     inputs: [processingInput('partitions', get(`Parameters.${PipelineParameter.inputManifest}`), 'ManifestFile')],
     outputs: SPLITS.map((split) => processingOutput(split, datasetUri(split))),
   });
@@ -211,6 +227,11 @@ function evaluate(props: PipelineDefinitionProps): ProcessingStep {
   return processingStep(props, {
     Name: PipelineStep.evaluate,
     command: BundleCommand.evaluate,
+    options: [
+      ...['model', 'test', 'dataset'].flatMap((name) => [`--${name}`, inputPath(name)]),
+      '--output',
+      outputPath(REPORT_OUTPUT),
+    ],
     inputs: [
       processingInput('model', MODEL),
       processingInput('test', preparedSplit('test')),
