@@ -15,6 +15,14 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
+/** Characters that a rewrite collects before it writes them. */
+const PIECE_LENGTH = 1 << 20;
+
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+}
+
 export class Journal<Entry> {
   private queue: string[] = [];
   private flushed: Promise<void> | undefined;
@@ -63,9 +71,25 @@ export class Journal<Entry> {
   rewrite(entries: Iterable<Entry>): void {
     this.flush();
     const next = `${this.path}.next`;
-    const lines: string[] = [];
-    for (const entry of entries) lines.push(JSON.stringify(entry), '\n');
-    writeFileSync(next, lines.join(''));
+    const descriptor = openSync(next, 'w');
+    try {
+      // In pieces: a stream's records together can be longer than the longest string.
+      let lines: string[] = [];
+      let length = 0;
+      for (const entry of entries) {
+        const line = `${JSON.stringify(entry)}\n`;
+        lines.push(line);
+        length += line.length;
+        if (length >= PIECE_LENGTH) {
+          writeAll(descriptor, lines.join(''));
+          lines = [];
+          length = 0;
+        }
+      }
+      writeAll(descriptor, lines.join(''));
+    } finally {
+      closeSync(descriptor);
+    }
     closeSync(this.descriptor);
     renameSync(next, this.path);
     this.descriptor = openSync(this.path, 'a');
