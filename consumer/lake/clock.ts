@@ -7,11 +7,7 @@ export interface Clock {
   sleep(ms: number): Promise<void>;
 }
 
-export type Log = (
-  level: 'debug' | 'info' | 'warn' | 'error',
-  event: string,
-  fields?: object,
-) => void;
+export type Log = (level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: object) => void;
 
 /** Adds to a count under a CloudWatch metric name (lib/contracts/metrics). */
 export type Metrics = (name: string, value: number) => void;

@@ -16,6 +16,6 @@ const byName = new Map(useCases.map((useCase) => [useCase.name, useCase]));
 parentPort!.on('message', ({ id, request }: { id: number; request: FoldRequest }) => {
   runFoldTask(objects, byName, request).then(
     (outcome) => parentPort!.postMessage({ id, outcome }),
-    (error: Error) => parentPort!.postMessage({ id, error: `${error.name}: ${error.message}` }),
+    (error: Error) => parentPort!.postMessage({ id, error: { name: error.name, message: error.message } }),
   );
 });

@@ -69,8 +69,9 @@ export function headItem(head: Head): Item {
 }
 
 export function parseHead(item: Item): Head {
-  const { pk: _pk, sk: _sk, ...head } = item;
-  return head as unknown as Head;
+  const { shardId, end, partial, progress, startingHashKey, endingHashKey, finished, pending } =
+    item as unknown as Head;
+  return { shardId, end, partial, progress, startingHashKey, endingHashKey, finished, pending };
 }
 
 /** The shard's head; created with `initial` where there is none. Two workers that create it see one result. */

@@ -37,7 +37,7 @@ export interface FoldedBucket {
  * @throws Error naming the segment where one is missing or has another number of rows than registered.
  */
 export async function foldBucket(
-  objects: ObjectStore,
+  objects: Pick<ObjectStore, 'get'>,
   useCase: UseCase,
   inputs: GenerationInputs,
   bucket: number,

@@ -25,7 +25,7 @@ import { completeUntil } from './completeness';
 import { freeze, isSuperset, readInputs, tailLength, tailOf, type Frozen } from './freeze';
 import type { LeaderLock } from './leader-lock';
 import { mayFold } from './policy';
-import type { FoldOutcome } from './runner';
+import { FoldFailedError, type FoldOutcome } from './runner';
 import { seal, unmark } from './seal';
 import { MAXIMUM_ATTEMPTS, newTask, reportParked, type FoldTaskDependencies, type TaskItem } from './tasks';
 
@@ -255,11 +255,12 @@ export class FoldCoordinator {
     try {
       return await this.dependencies.runner.run({ inputs, bucket: 0 });
     } catch (error) {
+      if (!(error instanceof FoldFailedError)) throw error;
       const attempts = (failed?.attempts ?? 0) + 1;
       const parked = attempts >= MAXIMUM_ATTEMPTS;
       const task = { ...newTask(inputs, 0, false), attempts, state: parked ? 'parked' : 'open' };
       await this.dependencies.registry.write({ put: task });
-      if (parked) reportParked(this.dependencies, task as unknown as TaskItem, (error as Error).message);
+      if (parked) reportParked(this.dependencies, task as unknown as TaskItem, error.message);
       throw error;
     }
   }

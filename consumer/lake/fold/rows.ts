@@ -54,7 +54,7 @@ export interface RowSelection {
  * @throws Error where a segment is missing
  */
 export async function loadRows(
-  objects: ObjectStore,
+  objects: Pick<ObjectStore, 'get'>,
   schema: ReadingSchema,
   segments: readonly SegmentReference[],
   selection: RowSelection,
@@ -71,7 +71,7 @@ export async function loadRows(
 }
 
 async function readSelected(
-  objects: ObjectStore,
+  objects: Pick<ObjectStore, 'get'>,
   schema: ReadingSchema,
   segment: SegmentReference,
   hashes: RowSelection['hashes'],
@@ -98,7 +98,7 @@ async function readSelected(
 }
 
 /** The object as a file of which only the needed ranges are read. */
-function ranged(objects: ObjectStore, segment: SegmentReference): AsyncBuffer {
+function ranged(objects: Pick<ObjectStore, 'get'>, segment: SegmentReference): AsyncBuffer {
   return {
     byteLength: segment.bytes,
     slice: async (start, end = segment.bytes) => {

@@ -16,7 +16,7 @@ import { partitionAt, TASKS_HASH } from '../registry-items';
 import type { ObjectStore } from '../stores/object-store';
 import { ConditionFailedError, type Item, type Key, type RegistryStore } from '../stores/registry-store';
 import { readInputs } from './freeze';
-import type { FoldOutcome, FoldRunner } from './runner';
+import { FoldFailedError, type FoldOutcome, type FoldRunner } from './runner';
 
 export interface TaskItem extends Key {
   readonly useCase: string;
@@ -143,14 +143,15 @@ export class FoldTaskWorker {
     const current = { ...task, counter };
     if (outcome !== undefined) {
       await this.update(current, { state: 'done', outcome }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
-    } else if (task.attempts >= MAXIMUM_ATTEMPTS) {
+    } else if (failure instanceof FoldFailedError && task.attempts >= MAXIMUM_ATTEMPTS) {
       await this.park(current, failure!.message);
     } else {
       this.dependencies.log('warn', 'a fold task failed and will be tried again', {
         ...labels(task),
         error: failure!.message,
       });
-      await this.update(current, { counter: counter + 1 }, ['owner']);
+      const attempts = failure instanceof FoldFailedError ? task.attempts : task.attempts - 1;
+      await this.update(current, { counter: counter + 1, attempts }, ['owner']);
     }
   }
 

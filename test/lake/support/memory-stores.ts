@@ -39,10 +39,41 @@ function keyOf(write: Write): Key {
   return 'put' in write ? write.put : 'update' in write ? write.update : write.delete;
 }
 
+/** The items, shared by all connections to one table. */
+export class MemoryTable {
+  readonly partitions = new Map<string, Map<string, Item>>();
+  readonly unfolded = new Map<string, Item>();
+
+  get({ pk, sk }: Key): Item | undefined {
+    return this.partitions.get(pk)?.get(sk);
+  }
+
+  set(key: Key, item: Item | undefined): void {
+    const name = `${key.pk}|${key.sk}`;
+    let partition = this.partitions.get(key.pk);
+    if (partition === undefined) this.partitions.set(key.pk, (partition = new Map()));
+    if (item === undefined) partition.delete(key.sk);
+    else partition.set(key.sk, item);
+    if (item?.['unfolded'] === undefined) this.unfolded.delete(name);
+    else this.unfolded.set(name, item);
+  }
+
+  query(pk: string, prefix: string): Item[] {
+    const items = [...(this.partitions.get(pk)?.values() ?? [])].filter(({ sk }) => sk.startsWith(prefix));
+    return items.sort((a, b) => (a.sk < b.sk ? -1 : 1));
+  }
+
+  all(): Item[] {
+    return [...this.partitions.keys()].sort().flatMap((pk) => this.query(pk, ''));
+  }
+}
+
 export class MemoryRegistry implements RegistryStore {
-  readonly items = new Map<string, Item>();
   requests = 0;
-  constructor(private readonly fault: FaultHook = () => undefined) {}
+  constructor(
+    readonly table = new MemoryTable(),
+    private readonly fault: FaultHook = () => undefined,
+  ) {}
 
   private async call<Result>(operation: string, subject: string, apply: () => Result): Promise<Result> {
     this.requests++;
@@ -52,77 +83,64 @@ export class MemoryRegistry implements RegistryStore {
     return result;
   }
 
-  static name({ pk, sk }: Key): string {
-    return `${pk}|${sk}`;
-  }
-
   get(key: Key): Promise<Item | undefined> {
-    return this.call('registry.get', MemoryRegistry.name(key), () => this.items.get(MemoryRegistry.name(key)));
+    return this.call('registry.get', key.pk, () => this.table.get(key));
   }
 
   getMany(keys: readonly Key[]): Promise<Item[]> {
     return this.call('registry.getMany', '', () =>
       keys.flatMap((key) => {
-        const item = this.items.get(MemoryRegistry.name(key));
+        const item = this.table.get(key);
         return item === undefined ? [] : [item];
       }),
     );
   }
 
   query(pk: string, prefix = ''): Promise<Item[]> {
-    return this.call('registry.query', pk, () => this.all((item) => item.pk === pk && item.sk.startsWith(prefix)));
+    return this.call('registry.query', pk, () => this.table.query(pk, prefix));
   }
 
   unfolded({ hash, after, before, limit }: UnfoldedQuery): Promise<Item[]> {
+    const range = (item: Item): string => item['unfoldedPartition'] as string;
     return this.call('registry.unfolded', hash, () =>
-      this.all((item) => {
-        const range = item['unfoldedPartition'] as string;
-        return (
-          item['unfolded'] === hash &&
-          (after === undefined || range > after) &&
-          (before === undefined || range < before)
-        );
-      })
-        .sort((a, b) => ((a['unfoldedPartition'] as string) < (b['unfoldedPartition'] as string) ? -1 : 1))
+      [...this.table.unfolded.values()]
+        .filter((item) => item['unfolded'] === hash)
+        .filter(
+          (item) => (after === undefined || range(item) > after) && (before === undefined || range(item) < before),
+        )
+        .sort((a, b) => (range(a) < range(b) ? -1 : range(a) > range(b) ? 1 : a.sk < b.sk ? -1 : 1))
         .slice(0, limit),
     );
   }
 
   write(write: Write): Promise<void> {
-    return this.call('registry.write', MemoryRegistry.name(keyOf(write)), () => this.apply([write]));
+    return this.call('registry.write', keyOf(write).pk, () => this.apply([write]));
   }
 
-  transact(writes: readonly Write[]): Promise<void> {
+  async transact(writes: readonly Write[]): Promise<void> {
     if (writes.length > 100) throw new Error(`a transaction takes 100 actions, got ${writes.length}`);
-    const names = writes.map((write) => MemoryRegistry.name(keyOf(write)));
+    const names = writes.map((write) => `${keyOf(write).pk}|${keyOf(write).sk}`);
     if (new Set(names).size !== names.length) throw new Error('a transaction takes one action an item');
     return this.call('registry.transact', names[0] ?? '', () => this.apply(writes));
   }
 
-  all(test: (item: Item) => boolean): Item[] {
-    return [...this.items.values()]
-      .filter(test)
-      .sort((a, b) => (MemoryRegistry.name(a) < MemoryRegistry.name(b) ? -1 : 1));
-  }
-
   private apply(writes: readonly Write[]): void {
     for (const write of writes) {
-      const item = this.items.get(MemoryRegistry.name(keyOf(write)));
-      if (!holds(item, write.condition))
-        throw new ConditionFailedError(`condition on ${MemoryRegistry.name(keyOf(write))}`);
+      const key = keyOf(write);
+      if (!holds(this.table.get(key), write.condition))
+        throw new ConditionFailedError(`condition on ${key.pk}|${key.sk}`);
     }
     for (const write of writes) {
       const key = keyOf(write);
-      const name = MemoryRegistry.name(key);
-      if ('put' in write) this.items.set(name, copy(write.put));
-      else if ('delete' in write) this.items.delete(name);
+      if ('put' in write) this.table.set(key, copy(write.put));
+      else if ('delete' in write) this.table.set(key, undefined);
       else {
         const item: Record<string, unknown> = {
-          ...(this.items.get(name) ?? { pk: key.pk, sk: key.sk }),
+          ...(this.table.get(key) ?? { pk: key.pk, sk: key.sk }),
           ...copy(write.set ?? {}),
         };
         for (const attribute of write.remove ?? []) delete item[attribute];
-        this.items.set(name, item as Item);
+        this.table.set(key, item as Item);
       }
     }
   }
@@ -134,9 +152,11 @@ export interface StoredObject {
 }
 
 export class MemoryObjects implements ObjectStore {
-  readonly objects = new Map<string, StoredObject>();
   requests = 0;
-  constructor(private readonly fault: FaultHook = () => undefined) {}
+  constructor(
+    readonly objects = new Map<string, StoredObject>(),
+    private readonly fault: FaultHook = () => undefined,
+  ) {}
 
   async create(
     key: string,
