@@ -19,6 +19,7 @@ export interface Write {
   readonly after: Item | undefined;
 }
 
+/** Rows are replaced, never edited, so they can be handed out as they are. */
 export class FakeTable {
   readonly rows = new Map<string, Row>();
   /** Called after every applied write. */
@@ -42,17 +43,16 @@ export class FakeTable {
   };
 
   get(key: Item): Item | undefined {
-    const row = this.rows.get(this.key(key));
-    return row && structuredClone(row);
+    return this.rows.get(this.key(key));
   }
 
   put(item: Item, context: Context & { ConditionExpression?: string }, caller: string): void {
-    this.mutate('put', this.key(item), context, caller, () => structuredClone(item) as Row);
+    this.mutate('put', this.key(item), context, caller, () => item);
   }
 
   update(input: UpdateItemInput, caller: string): Item {
     return this.mutate('update', this.key(input.Key), input, caller, (before) => {
-      const row: Row = { ...structuredClone(before ?? (input.Key as Row)) };
+      const row: Row = { ...(before ?? input.Key) };
       const source = before ?? {};
       for (const clause of input.UpdateExpression.split(/\s+(?=REMOVE\b)/)) {
         if (clause.startsWith('SET ')) {
@@ -80,7 +80,7 @@ export class FakeTable {
     const last = page.at(-1);
     const more = last !== undefined && last !== keys.at(-1);
     return {
-      Items: page.map((key) => structuredClone(this.rows.get(key)!)),
+      Items: page.map((key) => this.rows.get(key)!),
       ...(more ? { LastEvaluatedKey: { leaseKey: { S: last } } } : {}),
     };
   }
@@ -94,7 +94,7 @@ export class FakeTable {
   ): Item | undefined {
     const before = this.rows.get(key);
     if (context.ConditionExpression !== undefined && !this.holds(context.ConditionExpression, before, context)) {
-      throw serviceError('ConditionalCheckFailedException', before ? { Item: structuredClone(before) } : {});
+      throw serviceError('ConditionalCheckFailedException', before ? { Item: before } : {});
     }
     const after = change(before);
     for (const [name, value] of Object.entries(after ?? {})) {
@@ -106,7 +106,7 @@ export class FakeTable {
     if (after) this.rows.set(key, after);
     else this.rows.delete(key);
     this.onWrite({ operation, caller, key, before, after });
-    return after && structuredClone(after);
+    return after;
   }
 
   private holds(condition: string, row: Row | undefined, context: Context): boolean {
