@@ -12,6 +12,8 @@ import { streamOperations } from './operations-streams';
 import { tagOperations } from './operations-tags';
 import { KinesisState } from './state';
 import type { Limits, Operations } from './state';
+import { Subscriptions } from './subscribe';
+import type { SubscribeToShardEvent } from './subscribe';
 
 const operations: Operations = {
   ...streamOperations,
@@ -43,10 +45,12 @@ export class KinesisEngine implements JsonService {
   readonly name = 'kinesis';
   readonly protocol = 'json-1.1';
   private readonly state: KinesisState;
+  private readonly subscriptions: Subscriptions;
 
   constructor(private readonly options: KinesisEngineOptions) {
     const { clock, limits = 'enforced', statusDelayMs = 0, journalPath } = options;
     this.state = new KinesisState(clock, limits, statusDelayMs, journalPath);
+    this.subscriptions = new Subscriptions(this.state);
   }
 
   /**
@@ -61,9 +65,25 @@ export class KinesisEngine implements JsonService {
     if (fault instanceof AwsError) throw fault;
     this.state.sweep();
     const output = run(this.state, input);
-    await Promise.all(this.state.takeWrites());
+    const changed = this.state.takeChanged();
+    await Promise.all(changed.writes);
+    for (const stream of changed.streams) this.subscriptions.notify(stream);
     if (fault === 'drop-response') throw new ResponseDropped(operation);
     return output;
+  }
+
+  /**
+   * Enhanced fan-out. Dispose of the iterator where the reader goes away.
+   * @throws AwsError as the API documents, at the call; from the iterator once a later subscription takes over.
+   */
+  subscribeToShard(
+    input: Record<string, unknown>,
+    _caller?: Caller,
+  ): AsyncGenerator<SubscribeToShardEvent, void, void> {
+    const fault = this.options.faults?.('SubscribeToShard', input);
+    if (fault instanceof AwsError) throw fault;
+    if (fault === 'drop-response') throw new ResponseDropped('SubscribeToShard');
+    return this.subscriptions.subscribe(input);
   }
 
   /** Releases the journals. */

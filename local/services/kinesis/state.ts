@@ -26,6 +26,7 @@ export class KinesisState {
   readonly streams = new Map<string, Stream>();
   readonly storage: StreamStorage;
   private writes: Promise<void>[] = [];
+  private changed = new Set<Stream>();
   private sweptAt: number;
 
   constructor(
@@ -41,18 +42,21 @@ export class KinesisState {
   }
 
   save(stream: Stream): void {
+    this.changed.add(stream);
     this.writes.push(this.storage.saveStream(stream));
   }
 
   saveRecords(stream: Stream, rows: readonly RecordRow[]): void {
+    this.changed.add(stream);
     this.writes.push(this.storage.saveRecords(stream, rows));
   }
 
-  /** Writes that were asked for since the last call; the response waits for them. */
-  takeWrites(): Promise<void>[] {
-    const writes = this.writes;
+  /** What was changed since the last call, and the writes for which the response waits. */
+  takeChanged(): { readonly streams: ReadonlySet<Stream>; readonly writes: readonly Promise<void>[] } {
+    const changed = { streams: this.changed, writes: this.writes };
+    this.changed = new Set();
     this.writes = [];
-    return writes;
+    return changed;
   }
 
   /** The stream that StreamName or StreamARN names. @throws AwsError ResourceNotFoundException, InvalidArgumentException */

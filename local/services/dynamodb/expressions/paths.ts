@@ -53,12 +53,9 @@ function changeMember(
   next: AttributeValue | undefined,
 ): Item {
   const value = change(Object.hasOwn(map, name) ? map[name] : undefined, rest, next);
-  if (value === undefined) {
-    const { [name]: _removed, ...others } = map;
-    return others;
-  }
-  const copy = { ...map };
-  Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+  const copy: Record<string, AttributeValue> = { ...map };
+  if (value === undefined) delete copy[name];
+  else Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
   return copy;
 }
 
