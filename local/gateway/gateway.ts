@@ -13,7 +13,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CredentialRegistry } from './credentials';
 import { readCredentialScope } from './credentials';
-import { readInput, readOperation, renderJsonError, renderOutput } from './json-protocol';
+import { readBody, readInput, readOperation, renderJsonError, renderOutput } from './json-protocol';
 import { sniffProtocol } from './protocol-sniffing';
 import { RequestLog } from './request-log';
 import { AwsError, ResponseDropped, systemClock } from './service';
@@ -137,6 +137,29 @@ export class Gateway {
     }
   }
 
+  /**
+   * A request from inside the process to a REST service; the answer's body as text.
+   * @throws AwsError of the service or of the fault hook
+   */
+  async invokeRest(serviceName: string, request: HttpRequest, caller: Caller): Promise<string> {
+    const service = this.services.get(serviceName);
+    if (service?.protocol !== 'rest') throw new Error(`${serviceName} is no REST service`);
+    const started = this.clock.now();
+    const operation = service.operationOf?.(request) ?? `${request.method} ${request.path}`;
+    let failure: AwsError | undefined;
+    try {
+      await this.injectFault(serviceName, operation, caller);
+      const { body = '' } = await service.handle(request, caller);
+      if (typeof body === 'string') return body;
+      return (body instanceof Uint8Array ? Buffer.from(body) : await readBody(body)).toString('utf8');
+    } catch (error) {
+      failure = this.asAwsError(error, serviceName, operation);
+      throw failure;
+    } finally {
+      this.record(started, serviceName, operation, caller, failure?.status ?? 200, failure?.code);
+    }
+  }
+
   /** Stops listening, lets requests under way finish for a second, then closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
@@ -187,13 +210,12 @@ export class Gateway {
       );
     }
 
-    let operation =
-      service.protocol === 'rest' ? (service.operation?.(request) ?? `${request.method} ${request.path}`) : '';
+    let operation = `${request.method} ${request.path}`;
     const caller = this.options.credentials.resolve(scope.accessKeyId);
     let failure: AwsError | undefined;
     let result: HttpResponse;
     try {
-      if (service.protocol !== 'rest') operation = readOperation(request);
+      operation = service.protocol === 'rest' ? (service.operationOf?.(request) ?? operation) : readOperation(request);
       if (caller === undefined) {
         throw new AwsError(
           'UnrecognizedClientException',

@@ -62,8 +62,8 @@ export interface RestService {
   readonly name: string;
   readonly protocol: 'rest';
   handle(request: HttpRequest, caller: Caller): Promise<HttpResponse>;
-  /** Name of the API operation, for the request log and faults; without it they have method and path. */
-  operation?(request: HttpRequest): string;
+  /** Name of the API operation, for the request log and faults; without it they have method and path. @throws AwsError */
+  operationOf?(request: HttpRequest): string;
   /** The service's own error body; the gateway calls it for an AwsError that `handle` threw. */
   renderError(error: AwsError, requestId: string): HttpResponse;
 }

@@ -27,29 +27,14 @@ export const policy: Provisioner = async ({ stack, logicalId, properties }, call
   return { physicalId: name, attributes: { Arn: arn('iot', `policy/${name}`), Id: name } };
 };
 
-/** IoT keeps at most this many versions of a policy. */
-const MAXIMUM_POLICY_VERSIONS = 5;
-
+/** A new version only where the document changed: IoT keeps five. */
 async function replacePolicy(name: string, policyDocument: string, calls: ServiceCalls): Promise<void> {
   const current = JSON.parse(await calls.rest('iot', { method: 'GET', path: `/policies/${name}` })) as {
     policyDocument: string;
   };
   if (current.policyDocument === policyDocument) return;
-  const { policyVersions } = JSON.parse(
-    await calls.rest('iot', { method: 'GET', path: `/policies/${name}/version` }),
-  ) as {
-    policyVersions: { versionId: string; isDefaultVersion: boolean }[];
-  };
-  const old = policyVersions.filter(({ isDefaultVersion }) => !isDefaultVersion);
-  if (policyVersions.length >= MAXIMUM_POLICY_VERSIONS) {
-    const oldest = old.reduce((first, other) => (Number(other.versionId) < Number(first.versionId) ? other : first));
-    await calls.rest('iot', { method: 'DELETE', path: `/policies/${name}/version/${oldest.versionId}` });
-  }
-  await calls.rest('iot', {
-    method: 'POST',
-    path: `/policies/${name}/version?setAsDefault=true`,
-    body: { policyDocument },
-  });
+  const path = `/policies/${name}/version?setAsDefault=true`;
+  await calls.rest('iot', { method: 'POST', path, body: { policyDocument } });
 }
 
 export const thingType: Provisioner = async ({ stack, logicalId, properties }, calls) => {

@@ -103,9 +103,12 @@ export class EventBridgeService implements JsonService {
     }
   }
 
-  /** An event of an AWS service, on the default bus. */
-  publish(event: ServiceEvent): void {
-    this.dispatch(DEFAULT_BUS, this.envelope(event));
+  /**
+   * An event of an AWS service, on the default bus. Resolves when every target has it, or failed once and will be tried
+   * again. Never rejects.
+   */
+  publish(event: ServiceEvent): Promise<void> {
+    return this.dispatch(DEFAULT_BUS, this.envelope(event));
   }
 
   /** Waiting retries are dropped. */
@@ -164,19 +167,21 @@ export class EventBridgeService implements JsonService {
       time: typeof Time === 'number' ? Time * 1_000 : undefined,
     });
     // Events to a bus that is not there are accepted and dropped, as by EventBridge.
-    this.dispatch(busName(entry['EventBusName']), event);
+    void this.dispatch(busName(entry['EventBusName']), event);
     return { EventId: String(event['id']) };
   }
 
-  private dispatch(bus: string, event: Record<string, unknown>): void {
+  private async dispatch(bus: string, event: Record<string, unknown>): Promise<void> {
+    const deliveries: Promise<void>[] = [];
     for (const rule of this.buses.get(bus)?.values() ?? []) {
       if (rule.state === 'DISABLED' || !rule.matches(event)) continue;
       for (const target of rule.targets.values()) {
-        const deadline =
-          this.options.clock.now() + (target.RetryPolicy?.MaximumEventAgeInSeconds ?? DEFAULT_AGE_SECONDS) * 1_000;
-        void this.deliver(rule, target, renderInput(target, event, rule), 0, deadline);
+        const age = target.RetryPolicy?.MaximumEventAgeInSeconds ?? DEFAULT_AGE_SECONDS;
+        const deadline = this.options.clock.now() + age * 1_000;
+        deliveries.push(this.deliver(rule, target, renderInput(target, event, rule), 0, deadline));
       }
     }
+    await Promise.all(deliveries);
   }
 
   private async deliver(rule: Rule, target: Target, payload: string, attempt: number, deadline: number): Promise<void> {

@@ -64,6 +64,11 @@ export class LambdaService implements RestService {
     await Promise.all((before?.idle ?? []).map((environment) => environment.close()));
   }
 
+  /** ARN of the function's execution role. @throws AwsError `ResourceNotFoundException` */
+  roleOf(nameOrArn: string): string {
+    return this.find(nameOrArn).definition.roleArn;
+  }
+
   summary(): { name: string; invocations: number; errors: number }[] {
     return [...this.functions.values()].map(({ definition, counts }) => ({ name: definition.name, ...counts }));
   }

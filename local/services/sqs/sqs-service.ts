@@ -83,9 +83,14 @@ export class SqsService implements JsonService {
     return this.url(this.named(arn.slice(arn.lastIndexOf(':') + 1)));
   }
 
-  close(): void {
+  /** From now on no receive waits for a message: those who poll can stop. */
+  endLongPolls(): void {
     this.closed = true;
     for (const waiters of this.waiting.values()) for (const wake of waiters) wake();
+  }
+
+  close(): void {
+    this.endLongPolls();
     this.store.close();
   }
 
