@@ -1,9 +1,11 @@
 /** Statistics of a column of readings. All skip NaN and give NaN where nothing is left to compute from. */
 
+const isMissing = Number.isNaN;
+
 /** How many values are present. */
 export function count(values: Float64Array): number {
   let present = 0;
-  for (const value of values) if (!Number.isNaN(value)) present += 1;
+  for (const value of values) if (!isMissing(value)) present += 1;
   return present;
 }
 
@@ -11,7 +13,7 @@ export function mean(values: Float64Array): number {
   let sum = 0;
   let present = 0;
   for (const value of values) {
-    if (Number.isNaN(value)) continue;
+    if (isMissing(value)) continue;
     sum += value;
     present += 1;
   }
@@ -28,7 +30,7 @@ export function std(values: Float64Array): number {
   let squares = 0;
   let present = 0;
   for (const value of values) {
-    if (Number.isNaN(value)) continue;
+    if (isMissing(value)) continue;
     if (present === 0) shift = value;
     const difference = value - shift;
     sum += difference;
@@ -40,13 +42,13 @@ export function std(values: Float64Array): number {
 
 export function minimum(values: Float64Array): number {
   let least = NaN;
-  for (const value of values) if (!(value >= least)) least = Number.isNaN(value) ? least : value;
+  for (const value of values) if (!(value >= least)) least = isMissing(value) ? least : value;
   return least;
 }
 
 export function maximum(values: Float64Array): number {
   let greatest = NaN;
-  for (const value of values) if (!(value <= greatest)) greatest = Number.isNaN(value) ? greatest : value;
+  for (const value of values) if (!(value <= greatest)) greatest = isMissing(value) ? greatest : value;
   return greatest;
 }
 
@@ -55,14 +57,14 @@ export function range(values: Float64Array): number {
 }
 
 export function first(values: Float64Array): number {
-  for (const value of values) if (!Number.isNaN(value)) return value;
+  for (const value of values) if (!isMissing(value)) return value;
   return NaN;
 }
 
 export function last(values: Float64Array): number {
   for (let index = values.length - 1; index >= 0; index--) {
     const value = values[index]!;
-    if (!Number.isNaN(value)) return value;
+    if (!isMissing(value)) return value;
   }
   return NaN;
 }
@@ -72,7 +74,7 @@ export function rms(values: Float64Array): number {
   let squares = 0;
   let present = 0;
   for (const value of values) {
-    if (Number.isNaN(value)) continue;
+    if (isMissing(value)) continue;
     squares += value * value;
     present += 1;
   }
@@ -84,7 +86,7 @@ export function share(values: Float64Array, condition: (value: number) => boolea
   let met = 0;
   let present = 0;
   for (const value of values) {
-    if (Number.isNaN(value)) continue;
+    if (isMissing(value)) continue;
     present += 1;
     if (condition(value)) met += 1;
   }
@@ -102,7 +104,7 @@ export function slopePerHour(times: Float64Array, values: Float64Array): number 
   let sumTimeValue = 0;
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;
-    if (Number.isNaN(value)) continue;
+    if (isMissing(value)) continue;
     if (present === 0) {
       timeShift = times[index]!;
       valueShift = value;
@@ -126,7 +128,7 @@ export function distanceKm(latitudes: Float64Array, longitudes: Float64Array): n
   let total = 0;
   let previous = -1;
   for (let index = 0; index < latitudes.length; index++) {
-    if (Number.isNaN(latitudes[index]!) || Number.isNaN(longitudes[index]!)) continue;
+    if (isMissing(latitudes[index]!) || isMissing(longitudes[index]!)) continue;
     if (previous >= 0) {
       total += haversineKm(latitudes[previous]!, longitudes[previous]!, latitudes[index]!, longitudes[index]!);
     }
