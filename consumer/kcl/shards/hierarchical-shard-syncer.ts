@@ -61,7 +61,7 @@ export function leasesForEmptyTable(
  * ancestor ends. Ancestors missing beside that one get theirs. A shard without any such ancestor gets one, at LATEST on itself,
  * else on its oldest ancestors that still exist.
  *
- * Beyond KCL: a shard all of whose parents have finished rows gets the row that should be there, at TRIM_HORIZON.
+ * Beyond KCL: a shard with a finished parent should have a row; where that got lost it is made again, at TRIM_HORIZON.
  *
  * @throws InvalidStateError for a child of an open shard (the list was read in the middle of a reshard) unless such are ignored
  */
@@ -97,11 +97,9 @@ export function leasesToCreate(input: ShardSyncInput): readonly Lease[] {
     const without = parents.filter((parent) => !isDescendant(parent));
     if (without.length === parents.length) return false;
     without.forEach(startReading);
-    const allFinished = parents.every((parent) => {
-      const lease = leases.get(parent.shardId);
-      return lease !== undefined && isFinished(lease);
-    });
-    if (allFinished) create(shard, Sentinel.TRIM_HORIZON);
+    const rows = parents.map((parent) => leases.get(parent.shardId) ?? created.get(parent));
+    // A child whose parent has no row would not wait for it.
+    if (rows.every((row) => row !== undefined) && rows.some(isFinished)) create(shard, Sentinel.TRIM_HORIZON);
     return true;
   };
 
