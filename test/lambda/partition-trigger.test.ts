@@ -183,6 +183,24 @@ describe('one execution per dataset', () => {
     expect(sageMaker.executions).toHaveLength(2);
   });
 
+  test('of two that decide on different datasets at once, one starts', async () => {
+    registry.seal(USE_CASE, hour(0));
+    const put = s3.client.send;
+    let overtaken = false;
+    s3.client.send = async (command: object) => {
+      if (!overtaken) {
+        overtaken = true;
+        registry.seal(USE_CASE, hour(1));
+        await trigger()(sealed(1));
+      }
+      return put(command);
+    };
+    expect(await trigger()(sealed(0))).toEqual(NONE);
+    expect(s3.objects.size).toBe(2);
+    expect(sageMaker.executions).toHaveLength(1);
+    expect(registry.items.get(`USE_CASE#${USE_CASE}|TRAINING`)!.datasetHours.L).toHaveLength(2);
+  });
+
   test('a start that failed after its claim is confirmed by the next event, with the same token', async () => {
     registry.seal(USE_CASE, hour(0));
     sageMaker.failing = true;

@@ -34,10 +34,10 @@ export function bundleConsumer(outputDirectory = path.join(ROOT, 'build')): Cons
     ),
     bundle: true,
     platform: 'node',
-    // node20: the local run starts the same bundle on the Node that it runs on.
+    // The local run starts the same bundle on the Node that it runs on.
     target: 'node20',
     format: 'cjs',
-    // The files below are ES modules in some dependencies; `main` would pick builds without them.
+    // The ES modules of the AWS SDK can be tree-shaken.
     mainFields: ['module', 'main'],
     sourcemap: 'linked',
     sourcesContent: false,
@@ -45,10 +45,6 @@ export function bundleConsumer(outputDirectory = path.join(ROOT, 'build')): Cons
     write: false,
     logLevel: 'warning',
   });
-  // TEMPORARY until consumer/main.ts exists
-  if (!existsSync(path.join(ROOT, ENTRY_POINTS.main!))) {
-    outputFiles.push({ path: 'main.js', contents: Buffer.from('throw new Error("no consumer");'), hash: '', text: '' });
-  }
   const code = outputFiles.map((file) => ({ name: path.basename(file.path), contents: file.contents }));
   const context = (name: string, dockerfile: string): string => {
     const directory = path.join(outputDirectory, name);

@@ -154,7 +154,7 @@ export class KclService extends Construct {
       metric: new MathExpression({
         label: 'CPU where there is no lag',
         expression: `IF(lag < ${target / 4}, cpu, 100)`,
-        usingMetrics: { lag: stream.metricIteratorAge(), cpu: this.metricCpu() },
+        usingMetrics: { lag: stream.metricIteratorAge().with({ period: Duration.minutes(5) }), cpu: this.metricCpu() },
         period: Duration.minutes(5),
       }),
       scalingSteps: [

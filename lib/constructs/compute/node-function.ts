@@ -42,7 +42,13 @@ export function nodeFunction(scope: Construct, id: string, props: NodeFunctionPr
     awsSdkConnectionReuse: false,
     projectRoot: root,
     depsLockFilePath: path.join(root, 'package-lock.json'),
-    // node20: the local run calls the same bundle on the Node that it runs on.
-    bundling: { target: 'node20', externalModules: [], logLevel: LogLevel.WARNING },
+    bundling: {
+      // The local run calls the same bundle on the Node that it runs on.
+      target: 'node20',
+      externalModules: [],
+      // The ES modules of the AWS SDK can be tree-shaken: less than half the size.
+      mainFields: ['module', 'main'],
+      logLevel: LogLevel.WARNING,
+    },
   });
 }
