@@ -9,7 +9,7 @@ export interface QueueEventSourceSettings {
   readonly queueArn: string;
   readonly queueUrl: string;
   readonly functionArn: string;
-  /** 1–10,000; above 10 several receives make a batch. */
+  /** 1–10,000; above 10 several receives make a batch, which takes a batching window. */
   readonly batchSize: number;
   /** Seconds to wait for a batch to fill, 0–300. */
   readonly batchingWindow: number;
@@ -85,10 +85,9 @@ export class QueueEventSource {
     const batch = [...(await receive(batchSize, LONG_POLL_SECONDS))];
     const deadline = this.options.now() + batchingWindow * 1_000;
     while (batch.length > 0 && batch.length < batchSize && this.running) {
-      const wait = Math.floor((deadline - this.options.now()) / 1_000);
-      const more = await receive(batchSize - batch.length, Math.min(Math.max(wait, 0), LONG_POLL_SECONDS));
-      if (more.length === 0 && wait <= 0) break;
-      batch.push(...more);
+      const wait = Math.ceil((deadline - this.options.now()) / 1_000);
+      if (wait <= 0) break;
+      batch.push(...(await receive(batchSize - batch.length, Math.min(wait, LONG_POLL_SECONDS))));
     }
     return batch;
   }
