@@ -19,9 +19,9 @@ export function buildApp(environment?: string, outdir?: string, checks = false):
   // The flags of cdk.json for those who synthesize without the CLI; what the CLI passes wins.
   const app = new App({ outdir, context: cdkJson.context, builtinCloudFormationValidation: checks });
   const config = loadConfig(environment ?? app.node.tryGetContext('env') ?? 'dev');
-  new PipelineStage(app, `Telemetry-${config.name}`, { config, useCases, bundle: bundleConsumer() });
-  Tags.of(app).add('Project', 'telemetry-training-pipeline');
-  Tags.of(app).add('Environment', config.name);
+  const stage = new PipelineStage(app, `Telemetry-${config.name}`, { config, useCases, bundle: bundleConsumer() });
+  Tags.of(stage).add('Project', 'telemetry-training-pipeline');
+  Tags.of(stage).add('Environment', config.name);
   if (checks) Validations.of(app).addPlugins(new AcknowledgedAwsSolutionsChecks(), new IotPipelineChecks());
   return app;
 }
