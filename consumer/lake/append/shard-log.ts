@@ -36,6 +36,11 @@ export interface ShardLogDependencies {
 
 /** PUTs of one commit that are under way together. */
 const PARALLEL_PUTS = 16;
+/**
+ * An intent may be newer than the read that gave nothing (reads run ahead of processing), so its range is given up for
+ * trimmed only when reads this much later still give nothing.
+ */
+const UNREADABLE_AFTER_MS = 300_000;
 /** Rounds of conflict in one flush before it is left to the caller's retry. */
 const MAXIMUM_ROUNDS = 20;
 
@@ -50,6 +55,8 @@ export class ShardLog {
   private replaces: Pending | undefined;
   /** The last write's outcome is not known, or the head moved: read it before anything else. */
   private uncertain = false;
+  /** An intent of whose range a read to the tip gave nothing, and the service's time when that was first so. */
+  private unread: { id: string; since: number } | undefined;
   /** What lies between the head's end and the next record may have been trimmed unread. */
   private gap = false;
 
@@ -316,7 +323,12 @@ export class ShardLog {
   async idle(time: number): Promise<void> {
     if (this.uncertain) await this.resync();
     if (!this.batch.isEmpty || time - this.head.progress < this.dependencies.flushInterval) return;
-    if (this.target !== undefined || this.replaces !== undefined) return this.giveUpUnreadable();
+    const intent = this.target ?? this.replaces;
+    if (intent !== undefined) {
+      if (this.unread?.id !== intent.id) this.unread = { id: intent.id, since: time };
+      if (time - this.unread.since >= UNREADABLE_AFTER_MS) await this.giveUpUnreadable();
+      return;
+    }
     try {
       await this.dependencies.registry.write(idleWrite(this.head.shardId, this.head.end, time));
       this.head = { ...this.head, progress: time };
@@ -326,7 +338,7 @@ export class ShardLog {
     }
   }
 
-  /** An intent stands, and a read to the tip gave nothing after `end`: its whole range was trimmed. */
+  /** An intent stands, and reads to the tip give nothing after `end`: its whole range was trimmed. */
   private async giveUpUnreadable(): Promise<void> {
     const pending = (this.target ?? this.replaces)!;
     const { shardId } = this.head;
