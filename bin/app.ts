@@ -1,5 +1,6 @@
 import { App, Tags, Validations } from 'aws-cdk-lib';
 import cdkJson from '../cdk.json';
+import { FAIL_SYNTH_ON_VALIDATION_ERRORS_CONTEXT } from 'aws-cdk-lib/cx-api';
 import { AcknowledgedAwsSolutionsChecks } from '../lib/checks/aws-solutions';
 import { IotPipelineChecks } from '../lib/checks/iot-pipeline-checks';
 import { loadConfig } from '../lib/config/environments';
@@ -17,7 +18,13 @@ import { useCases } from '../use-cases';
  */
 export function buildApp(environment?: string, outdir?: string, checks = false): App {
   // The flags of cdk.json for those who synthesize without the CLI; what the CLI passes wins.
-  const app = new App({ outdir, context: cdkJson.context, builtinCloudFormationValidation: checks });
+  const app = new App({
+    outdir,
+    context: cdkJson.context,
+    builtinCloudFormationValidation: checks,
+    // The CLI would judge only the stacks that it was asked for, and by default those outside of stages: none.
+    postCliContext: { [FAIL_SYNTH_ON_VALIDATION_ERRORS_CONTEXT]: checks },
+  });
   const config = loadConfig(environment ?? app.node.tryGetContext('env') ?? 'dev');
   const stage = new PipelineStage(app, `Telemetry-${config.name}`, { config, useCases, bundle: bundleConsumer() });
   Tags.of(stage).add('Project', 'telemetry-training-pipeline');
