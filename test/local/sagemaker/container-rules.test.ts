@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
-import { AlgorithmError } from '../../../local/services/sagemaker/xgboost/algorithm-error';
+import type { AlgorithmError } from '../../../local/services/sagemaker/xgboost/algorithm-error';
 import { builtInParameters } from '../../../local/services/sagemaker/xgboost/built-in-parameters';
 import { type CheckedJob, checkJob, trainBuiltIn } from '../../../local/services/sagemaker/xgboost/container';
 import { FinalMetrics } from '../../../local/services/sagemaker/xgboost/final-metrics';

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { XGBoostModel } from '../../../consumer/training/xgboost-model';
 import { type Model, predictMargins, train } from '../../../local/services/sagemaker/trainer/booster';
 import { modelFile } from '../../../local/services/sagemaker/trainer/model-file';
 import type { Matrix } from '../../../local/services/sagemaker/trainer/matrix';
@@ -52,6 +53,22 @@ describe('xgboost-model', () => {
     }
     expect(furthest).toBeLessThan(1e-5);
   });
+
+  test.each(models.filter(([name]) => name !== 'multi:softprob'))(
+    '%s: the product’s reader scores as the trainer does',
+    (name, model, matrix) => {
+      const read = XGBoostModel.parse(modelFile(model));
+      const margins = predictMargins(model, matrix);
+      let furthest = 0;
+      for (let index = 0; index < matrix.rows; index++) {
+        const margin = margins[index]!;
+        const expected = name === 'binary:logistic' ? 1 / (1 + Math.exp(-margin)) : margin;
+        furthest = Math.max(furthest, Math.abs(read.predict(Float32Array.from(row(matrix, index))) - expected));
+      }
+      expect(read.trees).toBe(12);
+      expect(furthest).toBeLessThan(1e-6);
+    },
+  );
 
   test('every node of every tree is consistent', () => {
     for (const tree of readModel(modelFile(models[0]![1])).learner.gradient_booster.model.trees) {
