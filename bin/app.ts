@@ -1,6 +1,6 @@
 import { App, Tags, Validations } from 'aws-cdk-lib';
-import cdkJson from '../cdk.json';
 import { FAIL_SYNTH_ON_VALIDATION_ERRORS_CONTEXT } from 'aws-cdk-lib/cx-api';
+import cdkJson from '../cdk.json';
 import { AcknowledgedAwsSolutionsChecks } from '../lib/checks/aws-solutions';
 import { IotPipelineChecks } from '../lib/checks/iot-pipeline-checks';
 import { loadConfig } from '../lib/config/environments';
@@ -17,7 +17,8 @@ import { useCases } from '../use-cases';
  * @throws Error that lists the known environments, or all problems of the configuration
  */
 export function buildApp(environment?: string, outdir?: string, checks = false): App {
-  // The flags of cdk.json for those who synthesize without the CLI; what the CLI passes wins.
+  // The flags of cdk.json, for those who synthesize without the CLI. They are CDK's recommended ones but for strong
+  // references between stacks: a weak one is not resolved again when a stream, bucket, table or key is replaced.
   const app = new App({
     outdir,
     context: cdkJson.context,

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json';
 import { buildApp } from '../../bin/app';
+import cdkJson from '../../cdk.json';
 
 const outdir = mkdtempSync(path.join(tmpdir(), 'cdk.out-'));
 const nested = path.join(outdir, 'assembly-Telemetry-local');
@@ -73,4 +75,12 @@ test.each([
   expect(run(environment).stdout.trim().split('\n').at(-1)).toBe('{"batchItemFailures":[]}');
   const [missing, ...others] = Object.entries(environment);
   expect(run(Object.fromEntries(others)).stderr).toContain(`environment variable ${missing![0]} is missing`);
+});
+
+test('the flags are those that CDK recommends, but for strong references', () => {
+  const differing = Object.entries(recommendedFlags).filter(
+    ([flag, value]) => JSON.stringify((cdkJson.context as Record<string, unknown>)[flag]) !== JSON.stringify(value),
+  );
+  expect(differing.map(([flag]) => flag)).toEqual(['@aws-cdk/core:defaultCrossStackReferences']);
+  expect(cdkJson.context['@aws-cdk/core:defaultCrossStackReferences']).toBe('strong');
 });
