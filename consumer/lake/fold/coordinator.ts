@@ -22,18 +22,20 @@ import { parallel } from '../parallel';
 import { partitionAt, TAIL_SK_PREFIX, type SegmentItem, type TailMark } from '../registry-items';
 import { ConditionFailedError, type Item, type Write } from '../stores/registry-store';
 import { completeUntil } from './completeness';
-import { freeze, isSuperset, readInputs, tailLength, tailOf, type Frozen } from './freeze';
+import { freeze, isSuperset, ROWS_PER_BUCKET, readInputs, tailLength, tailOf, type Frozen } from './freeze';
 import type { LeaderLock } from './leader-lock';
 import { mayFold } from './policy';
 import { FoldFailedError, type FoldOutcome } from './runner';
 import { seal, unmark } from './seal';
-import { MAXIMUM_ATTEMPTS, newTask, reportParked, type FoldTaskDependencies, type TaskItem } from './tasks';
+import { MAXIMUM_FAILURES, newTask, reportParked, type FoldTaskDependencies, type TaskItem } from './tasks';
 
 export interface FoldCoordinatorDependencies extends FoldTaskDependencies {
   readonly lock: LeaderLock;
   readonly useCases: readonly UseCase[];
   /** In place of every use case's own lateness, milliseconds. */
   readonly lateness?: number;
+  /** @default 2,000,000 readings for one fold task */
+  readonly rowsPerBucket?: number;
 }
 
 /** Partitions folded in one tick: the lock is renewed and the heads are read anew in between. */
@@ -190,7 +192,15 @@ export class FoldCoordinator {
     const since = arrivals(waiting.length > 0 ? waiting : marks);
     if (!mayFold({ ...question, generation: sealed + 1, ...since })) return;
     const tailSegments = await this.tailSegments(useCase, partition);
-    const frozen = await freeze(objects, { partition, sealed, previous, codeVersion, segments, tailSegments });
+    const frozen = await freeze(objects, {
+      partition,
+      sealed,
+      previous,
+      codeVersion,
+      rowsPerBucket: this.dependencies.rowsPerBucket ?? ROWS_PER_BUCKET,
+      segments,
+      tailSegments,
+    });
     if (frozen === undefined) return;
     const outcomes = await this.foldBuckets(frozen.inputs, tasks, partition);
     if (outcomes === undefined) return;
@@ -256,9 +266,9 @@ export class FoldCoordinator {
       return await this.dependencies.runner.run({ inputs, bucket: 0 });
     } catch (error) {
       if (!(error instanceof FoldFailedError)) throw error;
-      const attempts = (failed?.attempts ?? 0) + 1;
-      const parked = attempts >= MAXIMUM_ATTEMPTS;
-      const task = { ...newTask(inputs, 0, false), attempts, state: parked ? 'parked' : 'open' };
+      const failures = (failed?.failures ?? 0) + 1;
+      const parked = failures >= MAXIMUM_FAILURES;
+      const task = { ...newTask(inputs, 0, false), failures, state: parked ? 'parked' : 'open' };
       await this.dependencies.registry.write({ put: task });
       if (parked) reportParked(this.dependencies, task as unknown as TaskItem, error.message);
       throw error;

@@ -5,7 +5,7 @@ import { partitionHour } from '../../../lib/contracts/registry';
 import type { SegmentItem } from '../registry-items';
 import type { ObjectStore } from '../stores/object-store';
 
-/** About as many rows as one fold task holds in memory. */
+/** Default of {@link FreezeRequest.rowsPerBucket}: about as many rows as one fold task holds in memory. */
 export const ROWS_PER_BUCKET = 2_000_000;
 
 export interface FreezeRequest {
@@ -15,6 +15,8 @@ export interface FreezeRequest {
   /** Inputs of that generation. */
   readonly previous: GenerationInputs | undefined;
   readonly codeVersion: string;
+  /** Readings for one fold task. */
+  readonly rowsPerBucket: number;
   /** All registered segments of the partition, read consistently. */
   readonly segments: readonly SegmentItem[];
   /** Segments of the hour before that reach into the windows' lookback, read consistently. */
@@ -51,7 +53,7 @@ function proposal(request: FreezeRequest, generation: number): GenerationInputs 
     hour: partitionHour(request.partition),
     generation,
     codeVersion: request.codeVersion,
-    buckets: Math.max(1, Math.ceil(rows / ROWS_PER_BUCKET)),
+    buckets: Math.max(1, Math.ceil(rows / request.rowsPerBucket)),
     segments,
     tailSegments: [...request.tailSegments].sort(byKey).map(segmentReference),
   };

@@ -25,14 +25,22 @@ export interface TaskItem extends Key {
   readonly generation: number;
   readonly bucket: number;
   readonly state: 'open' | 'done' | 'parked';
+  /** Times that a worker began it. */
   readonly attempts: number;
+  /** Times that the fold itself failed ({@link FoldFailedError}). */
+  readonly failures: number;
   readonly counter: number;
   readonly owner?: string;
   readonly outcome?: FoldOutcome;
 }
 
 /** A task that failed this often is set aside with an alarm. */
-export const MAXIMUM_ATTEMPTS = 3;
+export const MAXIMUM_FAILURES = 3;
+/**
+ * So is one that was begun this often without a word of how it ended: it may be what kills its workers. More patience
+ * here, since deploys, lost answers and network cuts end attempts too.
+ */
+const MAXIMUM_ATTEMPTS = 10;
 /** A claim whose counter stood still for this long is given up for dead, milliseconds. */
 const CLAIM_TIMEOUT_MS = 60_000;
 const HEARTBEAT_MS = 15_000;
@@ -54,6 +62,7 @@ export function newTask(inputs: GenerationInputs, bucket: number, shared: boolea
     bucket,
     state: 'open',
     attempts: 0,
+    failures: 0,
     counter: 0,
     ...(shared ? { [UNFOLDED_INDEX_HASH]: TASKS_HASH, [UNFOLDED_INDEX_RANGE]: hour } : {}),
   };
@@ -109,7 +118,7 @@ export class FoldTaskWorker {
     this.watched.delete(`${task.pk}/${task.sk}`);
     if (task.attempts >= MAXIMUM_ATTEMPTS) {
       // Its owners died without a word: it may be what killed them.
-      await this.park(task, 'its worker died');
+      await this.park(task, `${task.attempts} workers began it and gave no answer`);
       return undefined;
     }
     const claimed = {
@@ -143,16 +152,15 @@ export class FoldTaskWorker {
     const current = { ...task, counter };
     if (outcome !== undefined) {
       await this.update(current, { state: 'done', outcome }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
-    } else if (failure instanceof FoldFailedError && task.attempts >= MAXIMUM_ATTEMPTS) {
-      await this.park(current, failure!.message);
-    } else {
-      this.dependencies.log('warn', 'a fold task failed and will be tried again', {
-        ...labels(task),
-        error: failure!.message,
-      });
-      const attempts = failure instanceof FoldFailedError ? task.attempts : task.attempts - 1;
-      await this.update(current, { counter: counter + 1, attempts }, ['owner']);
+      return;
     }
+    const failures = task.failures + (failure instanceof FoldFailedError ? 1 : 0);
+    if (failures >= MAXIMUM_FAILURES) return this.park({ ...current, failures }, failure!.message);
+    this.dependencies.log('warn', 'a fold task failed and will be tried again', {
+      ...labels(task),
+      error: failure!.message,
+    });
+    await this.update(current, { counter: counter + 1, attempts: task.attempts - 1, failures }, ['owner']);
   }
 
   private async park(task: TaskItem, reason: string): Promise<void> {
@@ -188,7 +196,7 @@ function labels(task: TaskItem): Record<string, unknown> {
 
 export function reportParked({ log, metrics }: { log: Log; metrics: Metrics }, task: TaskItem, reason: string): void {
   metrics(ConsumerMetric.foldTasksParked, 1);
-  log('error', 'a fold task failed three times and is parked; a new build folds the partition anew', {
+  log('error', 'a fold task failed again and again and is parked; a new build folds the partition anew', {
     ...labels(task),
     error: reason,
   });

@@ -4,6 +4,7 @@
  */
 import { MemoryBudget } from '../../../consumer/lake/memory-budget';
 import { FoldCoordinator } from '../../../consumer/lake/fold/coordinator';
+import { FoldTaskWorker } from '../../../consumer/lake/fold/tasks';
 import type { LeaderLock } from '../../../consumer/lake/fold/leader-lock';
 import { InProcessFoldRunner } from '../../../consumer/lake/fold/runner';
 import type { Clock, Log } from '../../../consumer/lake/clock';
@@ -80,6 +81,8 @@ export interface SimulationOptions {
   /** Chance per request of each: lost before, lost answer, pause, crash of the worker. */
   readonly faultRate: number;
   readonly publishes: number;
+  /** Small numbers make shared fold tasks of every partition. */
+  readonly rowsPerBucket?: number;
 }
 
 const KEY_SPACE = 2n ** 128n;
@@ -229,21 +232,25 @@ export class Simulation {
       codeVersion: worker.codeVersion,
       workerId: String(worker.id),
     };
+    const runner = new InProcessFoldRunner(objects, new Map([[testUseCase.name, testUseCase]]));
     const coordinator = new FoldCoordinator({
       ...shared,
-      runner: new InProcessFoldRunner(objects, new Map([[testUseCase.name, testUseCase]])),
+      runner,
       // Several leaders at once: the lock only saves work.
       lock: { hold: async () => true } as unknown as LeaderLock,
       useCases: [testUseCase],
+      rowsPerBucket: this.options.rowsPerBucket ?? 1e6,
     });
+    const tasks = new FoldTaskWorker({ ...shared, runner });
+    void this.keepFolding(worker, () => tasks.runOne()).catch(() => undefined);
     void this.workShards(worker, shared).catch(() => undefined);
-    void this.keepFolding(worker, coordinator).catch(() => undefined);
+    void this.keepFolding(worker, () => coordinator.tick()).catch(() => undefined);
   }
 
-  private async keepFolding(worker: Worker, coordinator: FoldCoordinator): Promise<void> {
+  private async keepFolding(worker: Worker, look: () => Promise<boolean>): Promise<void> {
     while (!worker.crashed) {
       await this.clock.sleep(30_000 + this.below(60_000));
-      await coordinator.tick().catch(() => undefined);
+      while (await look().catch(() => false)) await this.clock.sleep(100);
     }
   }
 
