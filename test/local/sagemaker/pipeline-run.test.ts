@@ -173,6 +173,14 @@ describe('processing jobs', () => {
     expect(environment.MODEL).toMatch(/jobs\/pipelines-.*\/processing\/model$/);
   });
 
+  test('an isolated process gets neither endpoint nor credentials', async () => {
+    const step = processing('Env', ['env', 'all', '/opt/ml/processing/o/env'], { outputs: { o: 's3://bucket/o' } });
+    const Arguments = { ...(step.Arguments as object), NetworkConfig: { EnableNetworkIsolation: true } };
+    await local.createPipeline([{ ...step, Arguments }]);
+    await local.run();
+    expect(JSON.parse(local.store.text('bucket/o/env'))).not.toHaveProperty('ROLE_OF_JOB');
+  });
+
   test('a failing process gives its exit message, which the job’s description holds', async () => {
     await local.createPipeline([processing('Break', ['fail', 'no rows in hour 7', '/opt/ml/output/message'])]);
     const { steps } = await local.run();

@@ -1,7 +1,7 @@
 /** Processing jobs: inputs from S3, the image's files as a child process, outputs to S3. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock } from '../../../gateway/service';
@@ -38,6 +38,7 @@ interface ProcessingRequest {
     readonly Outputs: readonly { readonly S3Output: { readonly S3Uri: string; readonly LocalPath: string } }[];
   };
   readonly StoppingCondition?: { readonly MaxRuntimeInSeconds?: number };
+  readonly NetworkConfig?: { readonly EnableNetworkIsolation?: boolean };
 }
 
 const MAXIMUM_EXIT_MESSAGE = 1024;
@@ -116,9 +117,11 @@ export class ProcessingJobs implements JobRunner {
       JSON.stringify({ ProcessingJobName: name, ...request }, null, 2),
     );
 
+    // An isolated container reaches no service, and gets no credentials to call one with.
+    const isolated = request.NetworkConfig?.EnableNetworkIsolation === true;
     const environment: Record<string, string> = {
       ...image.environment,
-      ...this.options.containerEnvironment?.(RoleArn),
+      ...(isolated ? {} : this.options.containerEnvironment?.(RoleArn)),
     };
     for (const [key, value] of Object.entries(request.Environment ?? {}))
       environment[key] = mapMlPaths(value, directory);
@@ -150,6 +153,8 @@ export class ProcessingJobs implements JobRunner {
     for (const { S3Output } of request.ProcessingOutputConfig?.Outputs ?? []) {
       await upload(s3, localPath(S3Output.LocalPath, directory), S3Output.S3Uri, RoleArn);
     }
+    // What S3 has as well; after a failure it stays, to be looked at.
+    await rm(join(directory, 'processing'), { recursive: true, force: true });
     return container.exitMessage === undefined ? {} : { ExitMessage: container.exitMessage };
   }
 }

@@ -109,6 +109,10 @@ class TrainingJob {
       await this.train(python);
       await this.enter('Uploading', 'Uploading the model');
       const S3ModelArtifacts = await this.uploadModel();
+      // What S3 has as well; after a failure it stays, to be looked at.
+      for (const folder of ['input/data', 'model', 'tmp']) {
+        await rm(join(this.directory, folder), { recursive: true, force: true });
+      }
       await this.enter('Completed', 'Training job completed', 'Completed', { ModelArtifacts: { S3ModelArtifacts } });
       return { ...this.records.get(this.name)!.description };
     } catch (error) {

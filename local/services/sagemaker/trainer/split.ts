@@ -4,6 +4,7 @@ import type { TrainingParameters } from './parameters';
 
 /** Gains below this are rounding. */
 const LEAST_GAIN = 1e-6;
+const FORBIDDEN = -Infinity;
 
 export interface Split {
   readonly feature: number;
@@ -27,6 +28,7 @@ export const UNBOUNDED: Bounds = { lower: -Infinity, upper: Infinity };
 export class SplitFinder {
   private readonly lambda: number;
   private readonly alpha: number;
+  private readonly leastHessian: number;
 
   constructor(
     private readonly matrix: BinnedMatrix,
@@ -34,13 +36,15 @@ export class SplitFinder {
   ) {
     this.lambda = parameters.lambda;
     this.alpha = parameters.alpha;
+    this.leastHessian = Math.max(parameters.minChildWeight, 1e-12);
   }
 
   /** The weight that minimises the node's loss, within its bounds. */
   weight(gradient: number, hessian: number, bounds: Bounds): number {
     const reduced = this.shrink(gradient);
     const weight = hessian + this.lambda > 0 ? -reduced / (hessian + this.lambda) : 0;
-    return Math.min(bounds.upper, Math.max(bounds.lower, weight));
+    if (weight < bounds.lower) return bounds.lower;
+    return weight > bounds.upper ? bounds.upper : weight;
   }
 
   /**
@@ -118,12 +122,11 @@ export class SplitFinder {
   ): number {
     const rightGradient = gradient - leftGradient;
     const rightHessian = hessian - leftHessian;
-    const least = Math.max(this.parameters.minChildWeight, 1e-12);
-    if (leftHessian < least || rightHessian < least) return -Infinity;
+    if (leftHessian < this.leastHessian || rightHessian < this.leastHessian) return FORBIDDEN;
     if (direction !== 0) {
       const left = this.weight(leftGradient, leftHessian, bounds);
       const right = this.weight(rightGradient, rightHessian, bounds);
-      if (direction > 0 ? left > right : left < right) return -Infinity;
+      if (direction > 0 ? left > right : left < right) return FORBIDDEN;
     }
     return this.gain(leftGradient, leftHessian, bounds) + this.gain(rightGradient, rightHessian, bounds);
   }

@@ -24,7 +24,8 @@ export function predictTree(tree: Tree, values: Float32Array, offset: number): n
   let node = 0;
   while (tree.left[node]! !== -1) {
     const value = values[offset + tree.splitIndex[node]!]!;
-    const goesLeft = Number.isNaN(value) ? tree.defaultLeft[node]! === 1 : value < tree.splitCondition[node]!;
+    // NaN, the missing value, is the one number that differs from itself.
+    const goesLeft = value !== value ? tree.defaultLeft[node]! === 1 : value < tree.splitCondition[node]!;
     node = goesLeft ? tree.left[node]! : tree.right[node]!;
   }
   return tree.splitCondition[node]!;
