@@ -4,6 +4,7 @@
  * simulator runs the library as it is.
  */
 import type { HashKeyRange } from './common/hash-key-range';
+import type { LeaseHolder, LeaseHolderSettings } from './leases/lease-holder';
 
 /** Time. Two clocks of one process: `now` may jump, `monotonic` may not. */
 export interface Clock {
@@ -168,6 +169,20 @@ export interface DynamoDbApi {
   describeTable(input: { readonly TableName: string }, signal?: AbortSignal): Promise<TableDescription>;
 }
 
+/** What a {@link LeaseHolderFactory} is given. */
+export interface LeaseHolderContext {
+  readonly log: Log;
+  readonly uuid: () => string;
+  readonly metrics: MetricsFactory;
+  readonly onLost: (leaseKey: string, concurrencyToken: string) => void;
+}
+
+/** Makes a holder that renews elsewhere than in the worker's own event loop; undefined where it cannot here. */
+export type LeaseHolderFactory = (
+  settings: LeaseHolderSettings,
+  context: LeaseHolderContext,
+) => LeaseHolder | undefined;
+
 export interface Dependencies {
   readonly kinesis: KinesisApi;
   readonly dynamodb: DynamoDbApi;
@@ -177,4 +192,6 @@ export interface Dependencies {
   readonly uuid: () => string;
   readonly log: Log;
   readonly metrics: MetricsFactory;
+  /** @default renewals in the worker's own event loop */
+  readonly leaseHolder?: LeaseHolderFactory;
 }

@@ -6,10 +6,11 @@ import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from '
 import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
 import { isFinished, type Lease } from './leases/lease';
-import { LeaseCoordinator } from './leases/lease-coordinator';
+import { holdOwnLeases, type HeldLease, type LeaseHolder } from './leases/lease-holder';
 import type { LeaseRefresher } from './leases/lease-refresher';
-import { LeaseRenewer, type HeldLease } from './leases/lease-renewer';
+import { LeaseRenewer } from './leases/lease-renewer';
 import { LeaseTaker } from './leases/lease-taker';
+import { LeaseTakerLoop } from './leases/lease-taker-loop';
 import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
 import { ShardConsumer } from './lifecycle/shard-consumer';
 import type { ShardRecordProcessorFactory } from './processor';
@@ -45,9 +46,9 @@ export class Scheduler {
   readonly config: SchedulerConfig;
   private readonly refresher: LeaseRefresher;
   private readonly shardDetector: ShardDetector;
-  private readonly renewer: LeaseRenewer;
+  private readonly holder: LeaseHolder;
   private readonly taker: LeaseTaker;
-  private readonly coordinator: LeaseCoordinator;
+  private readonly takerLoop: LeaseTakerLoop;
   private readonly budget: MemoryBudget;
   private readonly wakeup: Wakeup;
   private readonly consumers = new Map<string, ShardConsumer>();
@@ -63,14 +64,15 @@ export class Scheduler {
     const log: Dependencies['log'] = (level, event, fields) =>
       options.dependencies.log(level, event, { workerId: config.workerId, ...fields });
     const common = { clock, random, log, metrics, workerId: config.workerId, failoverTime: config.failoverTimeMillis };
+    // A request that hangs must not use up the lease: three of them fit into a failover time.
+    const requestTimeout = Math.min(config.dynamoDbRequestTimeoutMillis, Math.floor(config.failoverTimeMillis / 3));
     this.wakeup = new Wakeup(clock);
     this.budget = new MemoryBudget(config.memoryBudgetBytes);
     this.refresher = new DynamoDbLeaseRefresher({
       ...common,
       dynamodb,
       tableName: config.leaseTableName,
-      // A request that hangs must not use up the lease: three of them fit into a failover time.
-      requestTimeout: Math.min(config.dynamoDbRequestTimeoutMillis, Math.floor(config.failoverTimeMillis / 3)),
+      requestTimeout,
     });
     this.shardDetector = new ShardDetector({
       ...common,
@@ -80,31 +82,35 @@ export class Scheduler {
       maxAttempts: config.maxListShardsRetryAttempts,
       backoff: config.listShardsBackoffTimeMillis,
     });
-    this.renewer = new LeaseRenewer({
-      ...common,
-      refresher: this.refresher,
-      uuid,
+    const holding = { log, metrics, uuid, onLost: () => this.wakeup.wake() };
+    const settings = {
+      workerId: config.workerId,
+      failoverTime: config.failoverTimeMillis,
+      epsilon: config.epsilonMillis,
       livenessTimeout: config.consumerLivenessTimeoutMillis,
       maxConcurrency: config.maxLeaseRenewalConcurrency,
-      onLost: () => this.wakeup.wake(),
-    });
+      tableName: config.leaseTableName,
+      requestTimeout,
+    };
+    this.holder =
+      options.dependencies.leaseHolder?.(settings, holding) ??
+      new LeaseRenewer({ ...settings, ...holding, clock, refresher: this.refresher });
     this.taker = new LeaseTaker({
       ...common,
       ...config,
       refresher: this.refresher,
       onLook: (rows) => {
-        this.renewer.observe(rows);
+        this.holder.observe(rows);
         this.checkParents(rows);
       },
       onTaken: (lease, sentAt) => {
-        this.renewer.hold(lease, sentAt);
+        this.holder.hold(lease, sentAt);
         this.wakeup.wake();
       },
       isBlocked: (leaseKey) => this.isBlocked(leaseKey),
     });
-    this.coordinator = new LeaseCoordinator({
+    this.takerLoop = new LeaseTakerLoop({
       ...common,
-      renewer: this.renewer,
       taker: this.taker,
       epsilon: config.epsilonMillis,
       takerInterval: config.leaseTakerIntervalMillis,
@@ -140,7 +146,7 @@ export class Scheduler {
   status(): SchedulerStatus {
     return {
       state: this.state,
-      heldLeases: this.renewer.all().length,
+      heldLeases: this.holder.all().length,
       shards: [...this.consumers.values()].map(({ shardId, state, shutdownReason }) => ({
         shardId,
         state,
@@ -156,7 +162,8 @@ export class Scheduler {
     await this.initialize(signal);
     if (signal.aborted) return;
     this.state = 'STARTED';
-    this.coordinator.start();
+    this.holder.start();
+    this.takerLoop.start();
     while (!signal.aborted) {
       this.reconcile();
       await this.wakeup.sleep(LOOP_MILLIS);
@@ -171,7 +178,7 @@ export class Scheduler {
       try {
         await verifyLeaseTable(dynamodb, this.config.leaseTableName);
         await this.syncShards();
-        await this.renewer.initialize(await this.refresher.listLeases());
+        await holdOwnLeases(this.holder, this.refresher, this.config.workerId, () => clock.monotonic());
         return;
       } catch (error) {
         if (error instanceof InvalidStateError || attempt >= this.config.maxInitializationAttempts) throw error;
@@ -195,11 +202,11 @@ export class Scheduler {
   /** Makes consumers and held leases agree. */
   private reconcile(): void {
     for (const consumer of this.consumers.values()) {
-      if (this.renewer.held(consumer.shardId)?.concurrencyToken !== consumer.concurrencyToken) {
+      if (this.holder.held(consumer.shardId)?.concurrencyToken !== consumer.concurrencyToken) {
         consumer.shutdown('LEASE_LOST');
       }
     }
-    for (const held of this.renewer.all()) {
+    for (const held of this.holder.all()) {
       if (!isFinished(held.lease) && !this.consumers.has(held.lease.leaseKey)) this.startConsumer(held);
     }
   }
@@ -208,11 +215,11 @@ export class Scheduler {
     const shardId = held.lease.leaseKey;
     const { clock, random, metrics, kinesis } = this.options.dependencies;
     const { config, log } = this;
-    const stamp = (): void => this.renewer.stamp(shardId, held.concurrencyToken);
+    const stamp = (): void => this.holder.stamp(shardId, held.concurrencyToken);
     try {
       const consumer = new ShardConsumer({
         held,
-        holder: this.renewer,
+        holder: this.holder,
         refresher: this.refresher,
         processor: this.options.processorFactory(shardId),
         publisher: new PrefetchRecordsPublisher({
@@ -259,7 +266,7 @@ export class Scheduler {
   private onConsumerDone(consumer: ShardConsumer): void {
     this.consumers.delete(consumer.shardId);
     // A finished shard has children to take, and others may wait for it.
-    this.coordinator.lookNow();
+    this.takerLoop.lookNow();
     this.wakeup.wake();
   }
 
@@ -270,7 +277,7 @@ export class Scheduler {
   /** A consumer that lost its lease but still runs keeps the worker from taking the same shard again. */
   private isBlocked(leaseKey: string): boolean {
     const consumer = this.consumers.get(leaseKey);
-    return consumer !== undefined && this.renewer.held(leaseKey)?.concurrencyToken !== consumer.concurrencyToken;
+    return consumer !== undefined && this.holder.held(leaseKey)?.concurrencyToken !== consumer.concurrencyToken;
   }
 
   /** Wakes the children whose parents the last look showed as finished. */
@@ -284,7 +291,7 @@ export class Scheduler {
 
   private async stop(): Promise<void> {
     const { clock } = this.options.dependencies;
-    await this.coordinator.stopTaking();
+    await this.takerLoop.stop();
     for (const consumer of this.consumers.values()) consumer.shutdown('REQUESTED');
     const timeout = new AbortController();
     const allDone = Promise.all([...this.consumers.values()].map((consumer) => consumer.done));
@@ -294,11 +301,11 @@ export class Scheduler {
       this.log('error', 'a processor did not stop in time; its lease is left to expire', { shardId: consumer.shardId });
     }
     await Promise.all(
-      this.renewer
+      this.holder
         .all()
         .filter((held) => !this.consumers.has(held.lease.leaseKey))
-        .map((held) => this.renewer.evict(held.lease.leaseKey, held.concurrencyToken)),
+        .map((held) => this.holder.evict(held.lease.leaseKey, held.concurrencyToken)),
     );
-    await this.coordinator.stop();
+    await this.holder.stop();
   }
 }

@@ -6,64 +6,25 @@ import type { Clock, Log, MetricsFactory } from '../dependencies';
 import { DependencyError, describeError, isThrottling, ShutdownError, ThrottlingError } from '../common/errors';
 import { forEachConcurrent, Mutex } from '../common/timing';
 import { actualOwner, isFinished, type Lease } from './lease';
+import type { HeldLease, LeaseHolder, LeaseHolderSettings, LeaseTimes } from './lease-holder';
 import type { LeaseRefresher, WriteOutcome } from './lease-refresher';
 import type { LeaseChange } from './lease-serializer';
 
-/** A lease as its consumer sees it. */
-export interface HeldLease {
-  readonly lease: Lease;
-  /** New for every acquisition: what was begun under an older one is refused. */
-  readonly concurrencyToken: string;
-  /** leaseCounter at acquisition. */
-  readonly acquiredCounter: number;
-}
-
-/** What the rest of the worker needs of the held leases; renewals may run in another thread. */
-export interface LeaseHolder {
-  /** Begins to hold leases that were just written with this worker as owner; `sentAt` is when the write was sent (monotonic). */
-  hold(lease: Lease, sentAt: number): void;
-  /** The lease if it is held and unexpired. */
-  held(leaseKey: string): HeldLease | undefined;
-  /** All held and unexpired. */
-  all(): readonly HeldLease[];
-  /** Milliseconds until the lease may pass to another; 0 when it is not held under this token. */
-  remaining(leaseKey: string, concurrencyToken: string): number;
-  /**
-   * Writes a checkpoint.
-   * @throws ShutdownError when the lease is not held under this token any more
-   * @throws ThrottlingError or DependencyError when the write could not be made; what is held is as before
-   */
-  update(leaseKey: string, concurrencyToken: string, change: LeaseChange): Promise<Lease>;
-  /** Gives the lease up, in the table too. Does nothing when it is not held under this token. */
-  evict(leaseKey: string, concurrencyToken: string): Promise<void>;
-  /** Forgets the lease without a word to the table. */
-  drop(leaseKey: string, concurrencyToken: string): void;
-  /** The lease's consumer is alive. */
-  stamp(leaseKey: string, concurrencyToken: string): void;
-}
-
-export interface LeaseRenewerOptions {
+export interface LeaseRenewerOptions extends LeaseHolderSettings {
   readonly refresher: LeaseRefresher;
-  readonly workerId: string;
   readonly clock: Clock;
   readonly uuid: () => string;
   readonly log: Log;
   readonly metrics: MetricsFactory;
-  /** Milliseconds. */
-  readonly failoverTime: number;
-  readonly livenessTimeout: number;
-  readonly maxConcurrency: number;
   /** Called when a lease is not held any more and this worker did not ask for it. */
-  readonly onLost: (leaseKey: string) => void;
+  readonly onLost: (leaseKey: string, concurrencyToken: string) => void;
 }
 
 interface Holding {
   lease: Lease;
   readonly token: string;
   readonly acquiredCounter: number;
-  /** Monotonic time at which the last write that is known to be applied was sent: never later than what others saw. */
-  confirmedAt: number;
-  aliveAt: number;
+  readonly times: LeaseTimes;
   readonly mutex: Mutex;
 }
 
@@ -74,18 +35,31 @@ const UPDATE_ATTEMPTS = 5;
 export class LeaseRenewer implements LeaseHolder {
   private readonly holdings = new Map<string, Holding>();
 
+  private readonly stopped = new AbortController();
+  private renewing: Promise<void> = Promise.resolve();
+
   constructor(private readonly options: LeaseRenewerOptions) {}
 
-  hold(lease: Lease, sentAt: number): void {
-    if (this.holdings.has(lease.leaseKey)) this.options.onLost(lease.leaseKey);
+  start(): void {
+    this.renewing = this.renewLoop();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort('stopped');
+    await this.renewing;
+  }
+
+  /** @param token and `times`: given where another thread holds the lease by this one */
+  hold(lease: Lease, sentAt: number, token = this.options.uuid(), times?: LeaseTimes): void {
+    const before = this.holdings.get(lease.leaseKey);
     this.holdings.set(lease.leaseKey, {
       lease,
-      token: this.options.uuid(),
+      token,
       acquiredCounter: lease.leaseCounter,
-      confirmedAt: sentAt,
-      aliveAt: this.options.clock.monotonic(),
+      times: times ?? { confirmedAt: sentAt, aliveAt: this.options.clock.monotonic() },
       mutex: new Mutex(),
     });
+    if (before) this.options.onLost(lease.leaseKey, before.token);
   }
 
   held(leaseKey: string): HeldLease | undefined {
@@ -105,26 +79,11 @@ export class LeaseRenewer implements LeaseHolder {
 
   stamp(leaseKey: string, token: string): void {
     const holding = this.find(leaseKey, token);
-    if (holding) holding.aliveAt = this.options.clock.monotonic();
+    if (holding) holding.times.aliveAt = this.options.clock.monotonic();
   }
 
   drop(leaseKey: string, token: string): void {
     if (this.find(leaseKey, token)) this.holdings.delete(leaseKey);
-  }
-
-  /**
-   * At start: takes up the rows that already name this worker, expired or not, so that a worker with a stable id keeps its
-   * shards over a restart. Rows in a handoff are left alone.
-   */
-  async initialize(leases: readonly Lease[]): Promise<void> {
-    const mine = leases.filter(
-      (lease) => lease.leaseOwner === this.options.workerId && lease.checkpointOwner === undefined,
-    );
-    await forEachConcurrent(mine, this.options.maxConcurrency, async (lease) => {
-      const sentAt = this.options.clock.monotonic();
-      const outcome = await this.options.refresher.renewLease(lease);
-      if (outcome.written) this.hold(outcome.lease, sentAt);
-    });
   }
 
   /** One round of renewals over all held leases. */
@@ -142,8 +101,7 @@ export class LeaseRenewer implements LeaseHolder {
   }
 
   /**
-   * Lets go of leases that another worker took, without waiting for the next renewal to fail.
-   * @param rows read strongly consistent: a counter beyond ours under another owner is final
+   * Without waiting for the next renewal to fail: a counter beyond ours under another owner is final.
    */
   observe(rows: readonly Lease[]): void {
     for (const row of rows) {
@@ -205,6 +163,22 @@ export class LeaseRenewer implements LeaseHolder {
     });
   }
 
+  /** At a fixed rate of three in a failover time, less epsilon. */
+  private async renewLoop(): Promise<void> {
+    const { clock, failoverTime, epsilon, log } = this.options;
+    const { signal } = this.stopped;
+    const interval = failoverTime / 3 - epsilon;
+    let due = clock.monotonic() + interval;
+    for (;;) {
+      await clock.sleep(Math.max(0, due - clock.monotonic()), signal);
+      if (signal.aborted) return;
+      due = Math.max(due + interval, clock.monotonic());
+      await this.renewLeases().catch((error: unknown) => {
+        log('error', 'a round of renewals failed', { error: describeError(error) });
+      });
+    }
+  }
+
   private async renew(holding: Holding): Promise<void> {
     const shardId = holding.lease.leaseKey;
     for (let attempt = 0; attempt < RENEW_ATTEMPTS; attempt++) {
@@ -212,10 +186,10 @@ export class LeaseRenewer implements LeaseHolder {
       const sentAt = this.options.clock.monotonic();
       // Past its time another worker may act on it already; it has to be taken anew, under a new token.
       if (this.left(holding) <= 0) return this.lose(holding, 'not renewed in time');
-      if (!isFinished(holding.lease) && sentAt - holding.aliveAt > this.options.livenessTimeout) {
+      if (!isFinished(holding.lease) && sentAt - holding.times.aliveAt > this.options.livenessTimeout) {
         this.options.log('error', 'a lease is not renewed: its consumer gives no sign of life', {
           shardId,
-          millis: sentAt - holding.aliveAt,
+          millis: sentAt - holding.times.aliveAt,
         });
         return;
       }
@@ -238,7 +212,7 @@ export class LeaseRenewer implements LeaseHolder {
   private accept(holding: Holding, outcome: WriteOutcome, sentAt: number): boolean {
     if (outcome.written) {
       holding.lease = outcome.lease;
-      holding.confirmedAt = sentAt;
+      holding.times.confirmedAt = sentAt;
       return true;
     }
     const { current } = outcome;
@@ -259,7 +233,7 @@ export class LeaseRenewer implements LeaseHolder {
     if (this.holdings.get(shardId) !== holding) return;
     this.holdings.delete(shardId);
     this.options.log('info', 'lost a lease', { shardId, reason, leaseOwner: current?.leaseOwner });
-    this.options.onLost(shardId);
+    this.options.onLost(shardId, holding.token);
   }
 
   private find(leaseKey: string, token: string): Holding | undefined {
@@ -272,7 +246,7 @@ export class LeaseRenewer implements LeaseHolder {
   }
 
   private left(holding: Holding): number {
-    return holding.confirmedAt + this.options.failoverTime - this.options.clock.monotonic();
+    return holding.times.confirmedAt + this.options.failoverTime - this.options.clock.monotonic();
   }
 
   private notHeld(leaseKey: string): ShutdownError {

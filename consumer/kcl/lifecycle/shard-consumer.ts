@@ -9,7 +9,7 @@ import { Sentinel, type ExtendedSequenceNumber } from '../common/extended-sequen
 import { describeError, ShutdownError } from '../common/errors';
 import { backoffMillis } from '../common/timing';
 import type { InitialPosition } from '../config';
-import type { HeldLease, LeaseHolder } from '../leases/lease-renewer';
+import type { HeldLease, LeaseHolder } from '../leases/lease-holder';
 import type { LeaseRefresher } from '../leases/lease-refresher';
 import type { LeaseFence, ProcessRecordsInput, ShardRecordProcessor } from '../processor';
 import type { RecordsPublisher, RetrievedBatch } from '../retrieval/records-publisher';

@@ -1,6 +1,7 @@
 /** Mirrors KCL's DynamoDBLeaseRenewerIntegrationTest, DynamoDBLeaseRenewerTest and DynamoDBLeaseRefresherTest. */
 import { DependencyError, ShutdownError } from '../../../consumer/kcl/common/errors';
 import { verifyLeaseTable } from '../../../consumer/kcl/leases/dynamodb/lease-table';
+import { holdOwnLeases } from '../../../consumer/kcl/leases/lease-holder';
 import { FAILOVER, lease, LeaseBench } from '../support/leases';
 
 const mine = (key: string, members = {}) => lease(key, { leaseOwner: 'me', ...members });
@@ -60,7 +61,7 @@ describe('LeaseRenewer (DynamoDBLeaseRenewerIntegrationTest)', () => {
     bench.put(mine('1'), mine('2', {}), lease('3', { leaseOwner: 'other' }));
     bench.table.rows.get('2')!['checkpointOwner'] = { S: 'other' };
     await bench.time.run(10 * FAILOVER);
-    await bench.wait(bench.renewer.initialize(await bench.wait(bench.refresher.listLeases())));
+    await bench.wait(holdOwnLeases(bench.renewer, bench.refresher, 'me', () => bench.time.monotonic()));
     expect(bench.held()).toEqual(['1']);
   });
 

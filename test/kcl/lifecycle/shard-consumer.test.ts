@@ -1,6 +1,6 @@
 /** Mirrors KCL's ShardConsumerTest, ShutdownTaskTest and BlockOnParentShardTaskTest. */
 import { ShutdownError } from '../../../consumer/kcl/common/errors';
-import type { LeaseHolder } from '../../../consumer/kcl/leases/lease-renewer';
+import type { LeaseHolder } from '../../../consumer/kcl/leases/lease-holder';
 import { ShardConsumer, type ShardConsumerOptions } from '../../../consumer/kcl/lifecycle/shard-consumer';
 import { createChildLeases } from '../../../consumer/kcl/lifecycle/tasks/shard-end-task';
 import { parentsAreFinished } from '../../../consumer/kcl/lifecycle/tasks/block-on-parent-shard-task';

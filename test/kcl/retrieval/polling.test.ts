@@ -118,8 +118,8 @@ describe('KinesisDataFetcher (KinesisDataFetcherTest)', () => {
     });
     const published = put(2);
     stripped = (iterator, limit) => {
-      const { nextShardIterator: _dropped, ...rest } = stream.getRecords(iterator, limit);
-      return { ...rest, childShards: [] };
+      const { records, millisBehindLatest } = stream.getRecords(iterator, limit);
+      return { records, millisBehindLatest, childShards: [] };
     };
     fetcher.initialize({ type: 'TRIM_HORIZON' });
     await expect(time.settle(fetcher.getRecords())).rejects.toThrow(

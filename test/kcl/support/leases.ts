@@ -38,9 +38,12 @@ export class LeaseBench {
       uuid,
       log,
       metrics,
+      tableName: 'app',
       failoverTime: FAILOVER,
+      epsilon: 25,
       livenessTimeout: 60_000,
       maxConcurrency: 20,
+      requestTimeout: 3_000,
       onLost: (key) => this.lost.push(key),
     });
   }
@@ -80,7 +83,9 @@ export class LeaseBench {
 
   /** Holds a row of this worker's. */
   async hold(leaseKey: string): Promise<string> {
-    await this.wait(this.renewer.initialize([(await this.row(leaseKey))!]));
+    const sentAt = this.time.monotonic();
+    const outcome = await this.wait(this.refresher.renewLease((await this.row(leaseKey))!));
+    if (outcome.written) this.renewer.hold(outcome.lease, sentAt);
     return this.renewer.held(leaseKey)!.concurrencyToken;
   }
 

@@ -1,12 +1,10 @@
-/** Runs the worker's two lease loops: renewals at a fixed rate, and looks at the table. */
+/** Runs the looks at the lease table. */
 import type { Clock, Log } from '../dependencies';
 import { describeError } from '../common/errors';
 import { Wakeup } from '../common/timing';
-import type { LeaseRenewer } from './lease-renewer';
 import type { LeaseTaker } from './lease-taker';
 
-export interface LeaseCoordinatorOptions {
-  readonly renewer: LeaseRenewer;
+export interface LeaseTakerLoopOptions {
   readonly taker: LeaseTaker;
   readonly clock: Clock;
   readonly random: () => number;
@@ -18,19 +16,16 @@ export interface LeaseCoordinatorOptions {
   readonly takerInterval: number | undefined;
 }
 
-export class LeaseCoordinator {
+export class LeaseTakerLoop {
   private readonly takerWakeup: Wakeup;
-  private readonly stoppedTaking = new AbortController();
   private readonly stopped = new AbortController();
   private taking: Promise<void> = Promise.resolve();
-  private renewing: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: LeaseCoordinatorOptions) {
+  constructor(private readonly options: LeaseTakerLoopOptions) {
     this.takerWakeup = new Wakeup(options.clock);
   }
 
   start(): void {
-    this.renewing = this.renewLoop();
     this.taking = this.takeLoop();
   }
 
@@ -40,16 +35,10 @@ export class LeaseCoordinator {
   }
 
   /** Resolves when no take is under way any more. */
-  async stopTaking(): Promise<void> {
-    this.stoppedTaking.abort();
+  async stop(): Promise<void> {
+    this.stopped.abort('stopped');
     this.takerWakeup.wake();
     await this.taking;
-  }
-
-  async stop(): Promise<void> {
-    await this.stopTaking();
-    this.stopped.abort();
-    await this.renewing;
   }
 
   /**
@@ -62,21 +51,8 @@ export class LeaseCoordinator {
     return Math.min(Math.max(failoverTime / 10, taker.lastSeen.length), 2 * (failoverTime + epsilon));
   }
 
-  private async renewLoop(): Promise<void> {
-    const { clock, renewer, failoverTime, epsilon } = this.options;
-    const { signal } = this.stopped;
-    const interval = failoverTime / 3 - epsilon;
-    let due = clock.monotonic() + interval;
-    while (!signal.aborted) {
-      await clock.sleep(Math.max(0, due - clock.monotonic()), signal);
-      if (signal.aborted) return;
-      due = Math.max(due + interval, clock.monotonic());
-      await this.guard('a round of renewals failed', () => renewer.renewLeases());
-    }
-  }
-
   private async takeLoop(): Promise<void> {
-    const { signal } = this.stoppedTaking;
+    const { signal } = this.stopped;
     while (!signal.aborted) {
       await this.guard('the lease table could not be read', () => this.options.taker.takeLeases());
       if (signal.aborted) return;
