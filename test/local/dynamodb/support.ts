@@ -89,8 +89,7 @@ export class Harness {
   async get(pk = 'p', sk = 1): Promise<Item | undefined> {
     const { Item } = await this.call('GetItem', { TableName: 'items', Key: key(pk, sk), ConsistentRead: true });
     if (Item === undefined) return undefined;
-    const { pk: _pk, sk: _sk, ...rest } = Item;
-    return rest;
+    return Object.fromEntries(Object.entries(Item).filter(([name]) => name !== 'pk' && name !== 'sk'));
   }
 }
 
