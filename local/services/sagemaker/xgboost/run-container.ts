@@ -104,7 +104,13 @@ function startPython(root: string, python: PythonTrainer, outcome: CheckOutcome)
   const task = join(root, 'tmp/task.json');
   writeFileSync(task, JSON.stringify({ ...outcome, model: join(root, 'model/xgboost-model') }));
   return spawn(python.command, [join(__dirname, 'train.py'), task], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+    // One thread each unless nthread says otherwise: several trainings share this machine, and waiting OpenMP threads spin.
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      OMP_NUM_THREADS: '1',
+      OMP_WAIT_POLICY: 'PASSIVE',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
