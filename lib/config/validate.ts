@@ -85,6 +85,9 @@ export function validate(config: EnvironmentConfig): string[] {
     `${consumer.spotShare} must be 0 to 1`,
   );
   check(consumer.failoverTime.toMilliseconds() >= 5000, 'consumer.failoverTime', 'must be at least 5 seconds');
+  if (consumer.initialPosition !== 'TRIM_HORIZON') {
+    integer(consumer.initialPosition, 'consumer.initialPosition (epoch milliseconds)', 0, Number.MAX_SAFE_INTEGER);
+  }
   check(
     consumer.flushInterval.toMilliseconds() >= 500 && consumer.flushInterval.toMilliseconds() <= 600_000,
     'consumer.flushInterval',

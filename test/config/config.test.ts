@@ -57,6 +57,7 @@ test.each<[string, Partial<EnvironmentConfig>]>([
   ['data.readingsExpiry', { data: { ...dev.data, readingsExpiry: Duration.days(7) } }],
   ['consumer.memory', { consumer: { ...dev.consumer, cpu: 512, memory: Size.gibibytes(8) } }],
   ['consumer.memory', { consumer: { ...dev.consumer, cpu: 512, memory: Size.mebibytes(1500) } }],
+  ['consumer.initialPosition (epoch milliseconds)', { consumer: { ...dev.consumer, initialPosition: -1 } }],
   ['consumer.flushSize', { consumer: { ...dev.consumer, flushSize: Size.mebibytes(512) } }],
   [
     'consumer.tasks.maximum',
@@ -73,5 +74,5 @@ test.each<[string, Partial<EnvironmentConfig>]>([
   ['training.trigger.newPartitions', { training: { ...dev.training, trigger: { newPartitions: 0 } } }],
 ])('%s is checked', (path, change) => {
   const problems = validate({ ...dev, ...change });
-  expect(problems).toEqual([expect.stringMatching(new RegExp(`^[^:]+: ${path.replaceAll('.', '\\.')}: .+`))]);
+  expect(problems).toEqual([expect.stringMatching(new RegExp(`^[^:]+: ${path.replace(/[.()]/g, '\\$&')}: .+`))]);
 });
