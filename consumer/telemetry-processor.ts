@@ -13,7 +13,8 @@ import { RecordDecoder } from './readings/decode';
 import type { ReadingSchema } from './readings/schema';
 import type { EventTimeLimits } from './readings/validate';
 import type { Head } from './lake/append/head';
-import { ShardLog, type ShardLogDependencies } from './lake/append/shard-log';
+import type { ShardLogDependencies } from './lake/append/dependencies';
+import { ShardLog } from './lake/append/shard-log';
 import { parsePosition } from './lake/position';
 
 export interface TelemetryProcessorOptions extends ShardLogDependencies {

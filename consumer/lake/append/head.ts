@@ -120,6 +120,20 @@ export function commitWrite(shardId: string, pending: Pending, progress: number)
   };
 }
 
+/** Takes an intent away whose range can be read no more: `end` stays, what follows is a gap. */
+export function dropIntentWrite(shardId: string, pending: Pending): Write {
+  return {
+    update: headKey(shardId),
+    remove: ['pending'],
+    condition: [
+      [
+        { path: 'end', equals: pending.start },
+        { path: 'pending.id', equals: pending.id },
+      ],
+    ],
+  };
+}
+
 /** Progress of an idle shard, which holds whoever says it: nothing between `end` and the service's `time` is unread. */
 export function idleWrite(shardId: string, end: PositionText, time: number): Write {
   return {

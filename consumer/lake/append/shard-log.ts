@@ -2,40 +2,28 @@
  * The append log of one shard: intent, effect, commit (docs/architecture.md, "Append"). Safe whoever runs it, and
  * however many at once: every step is conditional on the shard's head, and objects are created once.
  */
-import { headKey } from '../../../lib/contracts/registry';
 import { ConsumerMetric } from '../../../lib/contracts/metrics';
 import { compareSequenceNumbers } from '../../kcl/common/extended-sequence-number';
 import type { KinesisClientRecord } from '../../kcl/processor';
 import type { RecordDecoder } from '../../readings/decode';
-import type { Clock, Log, Metrics } from '../clock';
-import type { MemoryBudget } from '../memory-budget';
-import { parallel } from '../parallel';
 import { comparePositions, parsePosition } from '../position';
 import { ledgerItem, segmentItem } from '../registry-items';
-import { CONTENT_HASH, ContentMismatchError, createSame, type ObjectStore } from '../stores/object-store';
-import { ConditionFailedError, type RegistryStore } from '../stores/registry-store';
+import { ConditionFailedError } from '../stores/registry-store';
 import { Batch } from './batch';
 import { buildCut, fulfils, type Cut } from './cut';
-import { commitWrite, finishWrite, idleWrite, intentWrite, openHead, type Head, type Pending } from './head';
+import { createAll, isWritten } from './effects';
+import type { ShardLogDependencies } from './dependencies';
+import {
+  commitWrite,
+  dropIntentWrite,
+  finishWrite,
+  idleWrite,
+  intentWrite,
+  openHead,
+  type Head,
+  type Pending,
+} from './head';
 
-export interface ShardLogDependencies {
-  readonly registry: RegistryStore;
-  readonly objects: ObjectStore;
-  readonly clock: Clock;
-  readonly uuid: () => string;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly budget: MemoryBudget;
-  /** The build, and whatever setting changes what it makes of a record. */
-  readonly codeVersion: string;
-  /** A batch is cut at this many buffered bytes … */
-  readonly flushBytes: number;
-  /** … or this long after its first record was read, milliseconds. */
-  readonly flushInterval: number;
-}
-
-/** PUTs of one commit that are under way together. */
-const PARALLEL_PUTS = 16;
 /**
  * An intent may be newer than the read that gave nothing (reads run ahead of processing), so its range is given up for
  * trimmed only when reads this much later still give nothing.
@@ -213,23 +201,16 @@ export class ShardLog {
       : this.batch.split(position);
   }
 
-  /** False where an object of that name has other content: the intent must be replaced. */
   private async createObjects(cut: Cut, pending: Pending): Promise<boolean> {
-    try {
-      await parallel(cut.objects, PARALLEL_PUTS, ({ key, body, contentHash, metadata }) =>
-        createSame(this.dependencies.objects, key, body, contentHash, metadata),
-      );
-      return true;
-    } catch (error) {
-      if (!(error instanceof ContentMismatchError)) throw error;
-      this.dependencies.log('error', 'an object of this intent exists with other content; the intent is replaced', {
-        shardId: this.head.shardId,
-        error: error.message,
-      });
-      this.replaces = pending;
-      this.target = undefined;
-      return false;
-    }
+    const different = await createAll(this.dependencies.objects, cut.objects);
+    if (different === undefined) return true;
+    this.dependencies.log('error', 'an object of this intent exists with other content; the intent is replaced', {
+      shardId: this.head.shardId,
+      key: different,
+    });
+    this.replaces = pending;
+    this.target = undefined;
+    return false;
   }
 
   private async commit(pending: Pending, tip: number): Promise<void> {
@@ -277,7 +258,7 @@ export class ShardLog {
     this.dropCommitted();
     const { pending } = head;
     if (pending === undefined) return;
-    if (await this.isWritten(pending)) {
+    if (await isWritten(this.dependencies.objects, pending)) {
       try {
         await this.commit(pending, 0);
         this.dropCommitted();
@@ -303,17 +284,6 @@ export class ShardLog {
     const buffered = this.batch.end;
     if (end === undefined || buffered === undefined || compareSequenceNumbers(first, end.sequence) > 0) return;
     this.keep(comparePositions(buffered, end) <= 0 ? new Batch() : this.batch.split(end).rest);
-  }
-
-  /** True where every object of the intent exists with the content that it names: only the commit is missing. */
-  private async isWritten(pending: Pending): Promise<boolean> {
-    let written = true;
-    await parallel([...pending.segments, ...pending.quarantine], PARALLEL_PUTS, async ({ key, contentHash }) => {
-      if (!written) return;
-      const head = await this.dependencies.objects.head(key);
-      if (head?.metadata[CONTENT_HASH] !== contentHash) written = false;
-    });
-    return written;
   }
 
   /**
@@ -346,17 +316,9 @@ export class ShardLog {
     const ledger = ledgerItem(shardId, { ...pending, records: 0, byUseCase: {}, gap: true });
     try {
       await this.dependencies.registry.transact([
-        {
-          update: headKey(shardId),
-          remove: ['pending'],
-          condition: [
-            [
-              { path: 'end', equals: pending.start },
-              { path: 'pending.id', equals: pending.id },
-            ],
-          ],
-        },
-        { put: { ...ledger, sk: `${ledger.sk}#gap`, end: pending.end } },
+        dropIntentWrite(shardId, pending),
+        // The next commit begins where this range did, and takes its key.
+        { put: { ...ledger, sk: `${ledger.sk}#gap` } },
       ]);
       this.advance({ ...this.head, pending: undefined });
     } catch (error) {

@@ -5,41 +5,69 @@ import type { ReadingSchema } from '../../readings/schema';
 import { readSegment, type SegmentRows } from '../segment-file';
 import type { ObjectStore } from '../stores/object-store';
 
+const INITIAL_ROWS = 256;
+
+function grown<Column extends Float64Array | Int32Array>(column: Column): Column {
+  const larger = new (column.constructor as new (length: number) => Column)(column.length * 2);
+  larger.set(column);
+  return larger;
+}
+
+/** Numbers stand in typed columns outside the heap, which may be longer than `count`. */
 export class FoldRows {
   count = 0;
   /** Index of the segment in the list that was loaded. */
-  readonly segment: number[] = [];
+  segment = new Int32Array(INITIAL_ROWS);
+  eventTime = new Float64Array(INITIAL_ROWS);
+  arrival = new Float64Array(INITIAL_ROWS);
+  sub = new Int32Array(INITIAL_ROWS);
+  element = new Int32Array(INITIAL_ROWS);
+  /** In the schema's order; NaN where missing. */
+  values: Float64Array[];
   readonly device: string[] = [];
-  readonly eventTime: number[] = [];
-  readonly arrival: number[] = [];
   readonly sequence: string[] = [];
-  readonly sub: number[] = [];
-  readonly element: number[] = [];
   readonly messageId: (string | null)[] = [];
   readonly contentHash: string[] = [];
-  /** In the schema's order; NaN where missing. */
-  readonly values: number[][];
+  private readonly interned = new Map<string, string>();
 
   constructor(fields: number) {
-    this.values = Array.from({ length: fields }, () => []);
+    this.values = Array.from({ length: fields }, () => new Float64Array(INITIAL_ROWS));
   }
 
   add(segment: number, rows: SegmentRows, row: number): void {
-    this.count++;
-    this.segment.push(segment);
-    this.device.push(rows.device[row]!);
-    this.eventTime.push(rows.eventTime[row]!);
-    this.arrival.push(rows.arrival[row]!);
+    const at = this.count++;
+    if (at === this.eventTime.length) this.grow();
+    this.segment[at] = segment;
+    this.eventTime[at] = rows.eventTime[row]!;
+    this.arrival[at] = rows.arrival[row]!;
+    this.sub[at] = rows.sub[row]!;
+    this.element[at] = rows.element[row]!;
+    for (let field = 0; field < this.values.length; field++) this.values[field]![at] = rows.values[field]![row] ?? NaN;
+    this.device.push(this.intern(rows.device[row]!));
     this.sequence.push(rows.sequence[row]!);
-    this.sub.push(rows.sub[row]!);
-    this.element.push(rows.element[row]!);
     this.messageId.push(rows.messageId[row]!);
     this.contentHash.push(rows.contentHash[row]!);
-    for (let at = 0; at < this.values.length; at++) this.values[at]!.push(rows.values[at]![row] ?? NaN);
   }
 
   all(): Uint32Array {
     return Uint32Array.from({ length: this.count }, (_, row) => row);
+  }
+
+  /** One string per device, whatever number of files named it. */
+  private intern(device: string): string {
+    const known = this.interned.get(device);
+    if (known !== undefined) return known;
+    this.interned.set(device, device);
+    return device;
+  }
+
+  private grow(): void {
+    this.segment = grown(this.segment);
+    this.eventTime = grown(this.eventTime);
+    this.arrival = grown(this.arrival);
+    this.sub = grown(this.sub);
+    this.element = grown(this.element);
+    this.values = this.values.map(grown);
   }
 }
 
