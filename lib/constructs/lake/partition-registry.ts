@@ -38,13 +38,12 @@ export class PartitionRegistry extends Construct {
     });
   }
 
-  /** What a consumer does: append, freeze, fold and seal. Condition checks ride on the write actions. */
+  /** What a consumer does: append, freeze, fold and seal. */
   grantConsume(grantee: IGrantable): Grant {
     return Grant.addToPrincipal({
       grantee,
       actions: [
         'dynamodb:BatchGetItem',
-        'dynamodb:ConditionCheckItem',
         'dynamodb:DeleteItem',
         'dynamodb:GetItem',
         'dynamodb:PutItem',
