@@ -25,8 +25,12 @@ class FoldThread {
   private next = 0;
   ended = false;
 
-  constructor(script: string, bucket: string, memory: number) {
-    this.worker = new Worker(script, { workerData: { bucket }, resourceLimits: { maxOldGenerationSizeMb: memory } });
+  constructor(script: string, bucket: string, memory: number, env: NodeJS.ProcessEnv) {
+    this.worker = new Worker(script, {
+      env,
+      workerData: { bucket },
+      resourceLimits: { maxOldGenerationSizeMb: memory },
+    });
     this.worker.on('message', ({ id, outcome, error }: Reply) => {
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
@@ -71,6 +75,8 @@ export class WorkerFoldRunner implements FoldRunner {
     private readonly bucket: string,
     /** Heap of a thread, MiB. */
     private readonly memory: number,
+    /** Where the thread's clients find endpoint, region and credentials. */
+    private readonly environment: NodeJS.ProcessEnv = process.env,
   ) {}
 
   async run(request: FoldRequest): Promise<FoldOutcome> {
@@ -93,6 +99,6 @@ export class WorkerFoldRunner implements FoldRunner {
   }
 
   private start(): FoldThread {
-    return new FoldThread(this.script, this.bucket, this.memory);
+    return new FoldThread(this.script, this.bucket, this.memory, this.environment);
   }
 }
