@@ -24,7 +24,7 @@ const resolver = new Resolver('App-Lake', template, {
     throw new Error(`${id} has no attribute ${attribute} here`);
   },
   importValue: (name) => ({ 'App-Stream:Ref': 'stream' })[name],
-  stackOutput: (stack, output) => ({ 'App-Stream Name': 'stream' })[`${stack} ${output}`],
+  stackOutput: (stack, output) => (`${stack} ${output}` === 'App-Stream Name' ? 'stream' : undefined),
 });
 
 describe('Resolver', () => {
