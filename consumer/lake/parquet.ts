@@ -58,16 +58,23 @@ function physical(column: ParquetColumn): (string | number | bigint | null)[] | 
 /** Column name → values in row order; TIMESTAMP as epoch milliseconds, null where the file has null. */
 export type ParquetValues = Map<string, (string | number | null)[]>;
 
-/** Reads rows [rowStart, rowEnd) of the named columns; all rows by default. A column that the file lacks is all null. */
+/**
+ * Reads rows [rowStart, rowEnd) of the named columns; all rows by default. A column that the file lacks is all null.
+ * @param footerBytes What stands behind the row groups, where it is known: then no more than that is read for it.
+ */
 export async function readParquet(
   file: AsyncBuffer | ArrayBuffer,
   columns: readonly string[],
   rowStart = 0,
   rowEnd?: number,
+  footerBytes?: number,
 ): Promise<ParquetValues> {
   const values: ParquetValues = new Map(columns.map((name) => [name, []]));
   const chunks: { name: string; rowStart: number; data: ArrayLike<unknown> }[] = [];
-  const metadata = file instanceof ArrayBuffer ? parquetMetadata(file) : await parquetMetadataAsync(file);
+  const metadata =
+    file instanceof ArrayBuffer
+      ? parquetMetadata(file)
+      : await parquetMetadataAsync(file, footerBytes === undefined ? {} : { initialFetchSize: footerBytes });
   const present = new Set(metadata.schema.map(({ name }) => name));
   await parquetRead({
     file,

@@ -131,6 +131,7 @@ export async function readSegment(
   schema: ReadingSchema,
   rowStart = 0,
   rowEnd?: number,
+  footerBytes?: number,
 ): Promise<SegmentRows> {
   const fixed = [
     'device',
@@ -142,7 +143,13 @@ export async function readSegment(
     'message_id',
     'content_hash',
   ];
-  const columns = await readParquet(file, [...fixed, ...schema.fields.map((field) => field.name)], rowStart, rowEnd);
+  const columns = await readParquet(
+    file,
+    [...fixed, ...schema.fields.map((field) => field.name)],
+    rowStart,
+    rowEnd,
+    footerBytes,
+  );
   const text = (name: string): string[] => columns.get(name) as string[];
   const number = (name: string): number[] => columns.get(name) as number[];
   return {

@@ -9,11 +9,12 @@
  * | segment     | `PARTITION#<use case>#<dt>T<hour>`   | `SEGMENT#<segment name>`          |
  * | partition   | same                                 | `PARTITION`                       |
  * | fold task   | same                                 | `TASK#<generation>#<bucket>`      |
+ * | tail mark   | same                                 | `TAIL#<generation of the hour before>` |
  * | use case    | `USE_CASE#<use case>`                | `TRAINING`                        |
  * | fold leader | `LOCK`                               | `fold`                            |
  *
  * The sparse index `UnfoldedIndex` (hash `unfolded` = use case, range `unfoldedPartition` = `<dt>T<hour>`) holds the
- * segments that no sealed generation contains yet.
+ * segments (and tail marks) that no sealed generation contains yet, and, under the hash `#tasks`, the open fold tasks.
  */
 import type { Partition } from './lake-layout';
 
