@@ -180,9 +180,12 @@ async function onPort<Listening>(option: string, port: number, listen: () => Pro
     if (code === 'EADDRINUSE')
       throw new Error(
         `port ${port} is taken by another program: choose another with ${option} N (0 takes any free one)`,
+        { cause: error },
       );
     if (code === 'EACCES')
-      throw new Error(`port ${port} may not be opened by this user: choose another with ${option} N, above 1023`);
+      throw new Error(`port ${port} may not be opened by this user: choose another with ${option} N, above 1023`, {
+        cause: error,
+      });
     throw new Error(`cannot listen on port ${port}: ${message}`, { cause: error });
   }
 }

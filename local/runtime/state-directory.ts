@@ -72,6 +72,7 @@ export class StateDirectory {
         throw new Error(
           `a local run is up already over ${this.directory} (process ${pid}): stop it first, or use another state directory; ` +
             `if process ${pid} is something else, delete ${file}`,
+          { cause: error },
         );
       }
       // The run was killed; what it left in run.json is gone with it.

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import type { ProcessCommand } from './dockerfile';
 
 export interface ContainerExit {
@@ -27,9 +28,11 @@ export interface ContainerStart {
 
 export type LaunchContainer = (start: ContainerStart) => ContainerProcess;
 
+const DIE_WITH_HOST = pathToFileURL(path.join(__dirname, 'die-with-host.mjs')).href;
+
 export const launchContainer: LaunchContainer = ({ command, environment, onLine }) => {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(command.file, ['--require', path.join(__dirname, 'die-with-host.js'), ...command.arguments], {
+  const child = spawn(command.file, ['--import', DIE_WITH_HOST, ...command.arguments], {
     cwd: command.workingDirectory,
     env: { PATH, HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -40,7 +40,7 @@ export class ExecutionEnvironment {
   private died: FunctionFailure | undefined;
 
   constructor(code: FunctionCode, onLine: (line: string) => void) {
-    this.worker = new Worker(path.join(__dirname, 'function-worker.js'), {
+    this.worker = new Worker(path.join(__dirname, 'function-worker.mjs'), {
       env: { ...code.environment },
       workerData: { directory: code.directory, handler: code.handler, functionArn: code.functionArn },
       execArgv: ['--enable-source-maps'],

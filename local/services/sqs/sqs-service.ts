@@ -8,6 +8,7 @@ import type { Caller, Clock, JsonService } from '../../gateway/service';
 import { parseAttributes, renderAttributes } from './attributes';
 import { md5, md5OfAttributes } from './message-digest';
 import type { MessageAttribute } from './message-digest';
+import { readInteger, readReceipt, renderMessage } from './messages';
 import type { Message, Queue, QueueChange } from './queue';
 import { QueueStore } from './queue-store';
 
@@ -300,68 +301,4 @@ export class SqsService implements JsonService {
       waiters.add(wake);
     });
   }
-}
-
-function readInteger(input: Input, name: string, minimum: number, maximum: number): number | undefined {
-  const value = input[name];
-  if (value === undefined || value === null) return undefined;
-  if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum) {
-    throw new AwsError('InvalidParameterValue', `${name} must be an integer from ${minimum} to ${maximum}.`);
-  }
-  return value as number;
-}
-
-/** Receipt handle: base64 of `<message id> <receive count>`, opaque to clients. */
-function receiptOf(message: Message): string {
-  return Buffer.from(`${message.id} ${message.receiveCount}`).toString('base64');
-}
-
-function readReceipt(input: Input): { id: string } {
-  const [id, count] = Buffer.from(String(input['ReceiptHandle'] ?? ''), 'base64')
-    .toString('utf8')
-    .split(' ');
-  if (id === undefined || count === undefined || !/^\d+$/.test(count)) {
-    throw new AwsError('ReceiptHandleIsInvalid', 'The receipt handle is not one that ReceiveMessage gave.', 404);
-  }
-  return { id };
-}
-
-function renderMessage(message: Message, input: Input): unknown {
-  const names = [
-    ...((input['AttributeNames'] ?? []) as string[]),
-    ...((input['MessageSystemAttributeNames'] ?? []) as string[]),
-  ];
-  const system: Record<string, string | undefined> = {
-    SenderId: message.senderId,
-    SentTimestamp: String(message.sentAt),
-    ApproximateReceiveCount: String(message.receiveCount),
-    ApproximateFirstReceiveTimestamp: String(message.firstReceivedAt),
-    DeadLetterQueueSourceArn: message.deadLetterSource,
-  };
-  const wanted = Object.entries(system).filter(
-    ([name, value]) => value !== undefined && (names.includes('All') || names.includes(name)),
-  );
-  const filters = (input['MessageAttributeNames'] ?? []) as string[];
-  const attributes = Object.fromEntries(
-    Object.entries(message.attributes).filter(([name]) =>
-      filters.some(
-        (filter) =>
-          filter === 'All' ||
-          filter === '.*' ||
-          filter === name ||
-          (filter.endsWith('.*') && name.startsWith(filter.slice(0, -2))),
-      ),
-    ),
-  );
-  return {
-    MessageId: message.id,
-    ReceiptHandle: receiptOf(message),
-    MD5OfBody: md5(message.body),
-    Body: message.body,
-    ...(wanted.length > 0 && { Attributes: Object.fromEntries(wanted) }),
-    ...(Object.keys(attributes).length > 0 && {
-      MessageAttributes: attributes,
-      MD5OfMessageAttributes: md5OfAttributes(attributes),
-    }),
-  };
 }

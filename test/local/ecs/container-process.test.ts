@@ -57,10 +57,10 @@ test('dies with the process that plays its host', async () => {
     `require('node:fs').writeFileSync(${JSON.stringify(pidFile)} , String(process.pid)); console.log('up'); setInterval(() => {}, 1e6);`,
   );
   const host = path.join(directory, 'host.js');
-  const preload = path.join(__dirname, '../../../local/services/ecs/die-with-host.js');
+  const preload = path.join(__dirname, '../../../local/services/ecs/die-with-host.mjs');
   writeFileSync(
     host,
-    `const c = require('node:child_process').spawn(process.execPath, ['--require', ${JSON.stringify(preload)}, ${JSON.stringify(child)}], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], detached: true });
+    `const c = require('node:child_process').spawn(process.execPath, ['--import', ${JSON.stringify(preload)}, ${JSON.stringify(child)}], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], detached: true });
      c.stdout.on('data', () => console.log(c.pid)); setInterval(() => {}, 1e6);`,
   );
   const playing = spawn(process.execPath, [host], { stdio: ['ignore', 'pipe', 'inherit'] });

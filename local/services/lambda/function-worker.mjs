@@ -3,12 +3,11 @@
  * One execution environment of a function, in a worker thread: plain JavaScript, because a worker starts without the
  * loader that runs the rest. It loads the handler at start, then answers one invocation at a time.
  */
-'use strict';
-const { existsSync } = require('node:fs');
-const { createRequire } = require('node:module');
-const path = require('node:path');
-const { pathToFileURL } = require('node:url');
-const { parentPort, workerData } = require('node:worker_threads');
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
 
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
 /** @type {{ directory: string, handler: string, functionArn: string }} */
