@@ -1,5 +1,4 @@
 /** AWS IoT: the control plane (REST-JSON over a durable registry) and, once it listens, the message broker. */
-import { join } from 'node:path';
 import { AwsError } from '../../gateway/service';
 import type { Caller, Clock, HttpRequest, HttpResponse, RestService } from '../../gateway/service';
 import { CertificateAuthority } from './authority';
@@ -9,6 +8,7 @@ import { certificateOperations } from './operations/certificates';
 import type { ControlPlane, Input, Operation } from './operations/operation';
 import { policyOperations } from './operations/policies';
 import { ruleOperations, templateOperations } from './operations/rules';
+import { thingGroupOperations } from './operations/thing-groups';
 import { thingOperations } from './operations/things';
 import { Registry } from './registry';
 import { findRoute } from './routes';
@@ -40,6 +40,7 @@ const describeEndpoint: Operation = async (input, { dataEndpoint }) => {
 const operations: Readonly<Record<string, Operation>> = {
   DescribeEndpoint: describeEndpoint,
   ...thingOperations,
+  ...thingGroupOperations,
   ...certificateOperations,
   ...policyOperations,
   ...ruleOperations,
@@ -53,14 +54,14 @@ export class IotService implements RestService {
   readonly registry: Registry;
   readonly authority: CertificateAuthority;
   private readonly plane: ControlPlane;
-  private readonly broker: MqttBroker;
+  readonly broker: MqttBroker;
   private endpoint: string | undefined;
 
   /** Opens what stands in the directory. @throws AwsError where a stored rule does not compile any more */
   constructor(options: IotServiceOptions) {
     const { clock, actions, onLog } = options;
     this.registry = new Registry(options.directory);
-    this.authority = CertificateAuthority.open(join(options.directory), clock.now());
+    this.authority = CertificateAuthority.open(options.directory, clock.now());
     this.rules = new RulesEngine({ actions, clock, ...(onLog && { onLog }) });
     for (const { ruleName, topicRulePayload } of this.registry.rules.list()) this.rules.set(ruleName, topicRulePayload);
     this.broker = new MqttBroker({
