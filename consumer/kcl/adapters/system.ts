@@ -1,6 +1,7 @@
 /** The one place with real time and real randomness. */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Dependencies, Log, MetricsFactory } from '../dependencies';
+import { renewalsInThread } from '../workers/threaded-lease-holder';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -31,7 +32,17 @@ export const noMetrics: MetricsFactory = {
   scope: () => ({ add: () => undefined, dimension: () => undefined, end: () => undefined }),
 };
 
-/** Everything but the clients: system clock, Math.random, random UUIDs, JSON lines, no metrics. */
+/**
+ * Everything but the clients: system clock, Math.random, random UUIDs, JSON lines, no metrics, and renewals in a thread where
+ * the program was bundled with it.
+ */
 export function systemDependencies(): Omit<Dependencies, 'kinesis' | 'dynamodb'> {
-  return { clock: systemClock, random: Math.random, uuid: randomUUID, log: jsonLog, metrics: noMetrics };
+  return {
+    clock: systemClock,
+    random: Math.random,
+    uuid: randomUUID,
+    log: jsonLog,
+    metrics: noMetrics,
+    leaseHolder: renewalsInThread(systemClock),
+  };
 }
