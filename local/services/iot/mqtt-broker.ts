@@ -1,19 +1,20 @@
 /**
- * AWS IoT Core's message broker on this machine: MQTT 3.1.1 by aedes over mutual TLS, certificates and policies of the
- * control plane, AWS's limits. A publish is acknowledged once the rules engine has handed it on, so a QoS 1 publish that
- * a device saw acknowledged is on the stream; a message that could be handed to nobody closes the connection instead.
+ * AWS IoT Core's message broker on loopback: MQTT 3.1.1 over mutual TLS. A certificate that the local authority signed
+ * and the registry holds ACTIVE is the principal; its policies decide on Connect, Publish, Subscribe and Receive.
+ *
+ * A PUBLISH is acknowledged only once the rules engine has placed it (RulesEngine.process), and the next bytes of the
+ * connection are read only then, so that a slow stream slows its devices down and loses nothing.
  */
-import { Aedes } from 'aedes';
-import type { AedesPublishPacket, Client, ConnectPacket, PublishPacket, Subscription } from 'aedes';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
+import { Aedes } from 'aedes';
+import type { AuthenticateError, Client, PublishPacket, Subscription } from 'aedes';
 import type { Clock } from '../../gateway/service';
 import type { CertificateAuthority } from './authority';
-import { arnOf } from './operations/operation';
-import { isAllowed, parsePolicy } from './policy';
-import type { PolicyContext, PolicyStatement } from './policy';
+import { DeviceSession, clientIdFault } from './device-session';
+import { certificateIdOf } from './operations/certificates';
 import type { Registry } from './registry';
 import type { RulesEngine } from './rules/rules-engine';
 import { readBasicIngest, topicFault, topicFilterFault } from './topics';
@@ -30,214 +31,178 @@ export interface MqttBrokerOptions {
 export interface RefusalLogEntry {
   readonly level: 'WARN';
   readonly event: 'Refused';
+  /** '' before the client said who it is. */
   readonly clientId: string;
-  readonly action: string;
+  readonly action: 'TLS' | 'iot:Connect' | 'iot:Publish' | 'iot:Subscribe';
   readonly detail: string;
 }
 
-/** @see https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits */
+/** AWS IoT Core quotas: bytes of a payload. */
 const LARGEST_PAYLOAD = 128 * 1024;
-const LONGEST_CLIENT_ID = 128;
-/** AWS allows 100 unacknowledged publishes of one client. */
-const MOST_UNACKNOWLEDGED = 100;
-
-interface Session {
-  /** Certificate id, hex. */
-  readonly principal: string;
-  readonly sourceIp: string;
-  /** Statements of the certificate's policies, as of the registry's revision. */
-  revision: number;
-  statements: readonly PolicyStatement[];
-  context: PolicyContext;
-}
+/** MQTT 3.1.1 CONNACK return code. */
+const NOT_AUTHORIZED = 5;
+/** Packets of one connection that may wait for its CONNECT to be answered. */
+const MOST_WAITING = 1_000;
 
 export class MqttBroker {
-  private aedes: Aedes | undefined;
-  private server: Server | undefined;
+  /** `connected`: now; the others since the start. */
+  readonly counts = { connected: 0, published: 0, refused: 0 };
+  private readonly sessions = new WeakMap<Client, DeviceSession>();
   private readonly sockets = new Set<TLSSocket>();
+  private running: { readonly aedes: Aedes; readonly server: Server } | undefined;
 
   constructor(private readonly options: MqttBrokerOptions) {}
 
   /**
-   * Listens on 127.0.0.1. @returns the port.
+   * Listens on 127.0.0.1; 0 takes any free port.
+   *
+   * @returns the port
    * @throws Error with code EADDRINUSE where the port is taken
    */
   async listen(port: number): Promise<number> {
     const { authority, clock, rules } = this.options;
-    const aedes = await Aedes.createBroker({
-      concurrency: MOST_UNACKNOWLEDGED,
-      maxClientsIdLength: LONGEST_CLIENT_ID,
-      preConnect: (client, packet, done) => done(null, this.preConnect(client, packet)),
-      authenticate: (client, _username, _password, done) => {
-        if (this.isAllowed(client, 'iot:Connect', arnOf('client', client.id))) return done(null, true);
-        done(Object.assign(new Error('not authorized'), { returnCode: NOT_AUTHORIZED }), false);
-      },
-      authorizePublish: (client, packet, done) => void this.publish(client, packet).then(() => done(null), done),
-      authorizeSubscribe: (client, subscription, done) => done(null, this.subscription(client, subscription)),
-      authorizeForward: (client, packet) => (this.mayReceive(client, packet) ? packet : null),
-    });
-    aedes.on('clientError', () => undefined);
-    aedes.on('connectionError', () => undefined);
-    const { certificatePem, privateKeyPem } = authority.issueServerCertificate(['localhost', '127.0.0.1'], clock.now());
+    const own = authority.issueServerCertificate(['localhost', '127.0.0.1'], clock.now());
     const server = createServer({
-      cert: certificatePem,
-      key: privateKeyPem,
+      key: own.privateKeyPem,
+      cert: own.certificatePem,
       ca: authority.certificatePem,
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
     });
-    server.on('secureConnection', (socket) => this.accept(aedes, socket));
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
+    const aedes = await Aedes.createBroker({ maxClientsIdLength: 128, queueLimit: MOST_WAITING });
+    this.wire(aedes, server);
     rules.toSubscribers = (topic, payload, qos) =>
       new Promise((resolve, reject) => {
         const packet = { cmd: 'publish' as const, topic, payload, qos, retain: false, dup: false };
         aedes.publish(packet, (error) => (error ? reject(error) : resolve()));
       });
-    this.aedes = aedes;
-    this.server = server;
+    this.running = { aedes, server };
     return (server.address() as AddressInfo).port;
   }
 
-  /** Closes every connection; publishes that are not acknowledged yet are sent again by their devices. */
+  /** Ends every connection; publishes that were not acknowledged are sent again by their devices. */
   async close(): Promise<void> {
-    const { aedes, server } = this;
-    this.aedes = this.server = undefined;
-    if (!aedes || !server) return;
-    const closed = once(server, 'close');
-    server.close();
-    await new Promise<void>((resolve) => aedes.close(() => resolve()));
+    if (this.running === undefined) return;
+    const { aedes, server } = this.running;
+    this.running = undefined;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await new Promise<void>((resolve) => aedes.close(resolve));
     for (const socket of this.sockets) socket.destroy();
     await closed;
   }
 
-  private accept(aedes: Aedes, socket: TLSSocket): void {
-    this.sockets.add(socket);
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    const principal = (socket.getPeerCertificate().fingerprint256 ?? '').replaceAll(':', '').toLowerCase();
-    if (this.options.registry.certificates.get(principal)?.status !== 'ACTIVE') {
-      this.log('', 'iot:Connect', `certificate ${principal} is not active`);
-      socket.destroy();
-      return;
-    }
-    sessions.set(socket, {
-      principal,
-      sourceIp: socket.remoteAddress ?? '',
-      revision: -1,
-      statements: [],
-      context: {},
+  private wire(aedes: Aedes, server: Server): void {
+    server.on('secureConnection', (socket) => {
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+      aedes.handle(socket);
     });
-    aedes.handle(socket);
+    server.on('tlsClientError', (error) => this.refuse('TLS', '', error.message));
+    aedes.on('clientReady', () => this.counts.connected++);
+    aedes.on('clientDisconnect', () => this.counts.connected--);
+    // A client's error ends its own connection and nothing else.
+    aedes.on('clientError', () => undefined);
+    aedes.on('connectionError', () => undefined);
+    aedes.preConnect = (_client, { clientId }, callback) => {
+      const fault = clientIdFault(clientId);
+      callback(fault === undefined ? null : this.refuse('iot:Connect', clientId, fault), fault === undefined);
+    };
+    aedes.authenticate = (client, _username, _password, done) => {
+      const refusal = this.connect(client);
+      if (refusal === undefined) done(null, true);
+      else
+        done(
+          Object.assign(this.refuse('iot:Connect', client.id, refusal), {
+            returnCode: NOT_AUTHORIZED,
+          }) as AuthenticateError,
+          null,
+        );
+    };
+    aedes.authorizePublish = (client, packet, callback) => {
+      if (client === null) return callback();
+      this.publish(client, packet).then(
+        () => callback(),
+        (error: Error) => callback(this.refuse('iot:Publish', client.id, error.message)),
+      );
+    };
+    aedes.authorizeSubscribe = (client, subscription, callback) => this.subscribe(client, subscription, callback);
+    aedes.authorizeForward = (client, packet) => (this.mayReceive(client, packet.topic) ? packet : null);
   }
 
-  private preConnect(_client: Client, packet: ConnectPacket): boolean {
-    // AWS IoT takes no will that its limits would refuse, and no empty client id with a persistent session.
-    return packet.will === undefined || packet.will.payload.length <= LARGEST_PAYLOAD;
+  /** Why not. */
+  private connect(client: Client): string | undefined {
+    const { registry } = this.options;
+    const socket = client.conn as TLSSocket;
+    const certificate = socket.getPeerX509Certificate();
+    const session = new DeviceSession({
+      registry,
+      clientId: client.id,
+      certificateId: certificate === undefined ? '' : certificateIdOf(certificate),
+      sourceIp: socket.remoteAddress ?? '127.0.0.1',
+    });
+    if (!session.isActive()) return 'the certificate is not registered, or not ACTIVE';
+    if (!session.mayConnect()) return `no policy of the certificate allows iot:Connect on client/${client.id}`;
+    this.sessions.set(client, session);
+    return undefined;
   }
 
-  /** Resolves once every rule handed the message on. @throws Error, which closes the connection as AWS IoT does */
-  private async publish(client: Client | null, packet: PublishPacket): Promise<void> {
-    if (client === null) return;
-    const payload = Buffer.from(packet.payload);
+  /** Rejects to end the connection: that is how AWS IoT answers a PUBLISH it refuses. */
+  private async publish(client: Client, packet: PublishPacket): Promise<void> {
+    const session = this.sessions.get(client);
+    if (session === undefined) throw new Error('not connected');
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+    if (packet.qos === 2) throw new Error('QoS 2 is not supported by AWS IoT Core');
+    if (payload.length > LARGEST_PAYLOAD)
+      throw new Error(`the payload has ${payload.length} bytes; at most ${LARGEST_PAYLOAD} are allowed`);
     const basicIngest = readBasicIngest(packet.topic);
     const topic = basicIngest?.topic ?? packet.topic;
-    const fault =
-      packet.qos === 2
-        ? 'QoS 2 is not supported'
-        : payload.length > LARGEST_PAYLOAD
-          ? `the payload has ${payload.length} bytes; at most ${LARGEST_PAYLOAD} are allowed`
-          : topicFault(topic);
-    if (fault !== undefined) throw this.refused(client, 'iot:Publish', fault);
-    const resource = arnOf('topic', packet.topic);
-    if (!this.isAllowed(client, 'iot:Publish', resource)) throw new Error(`not authorized: iot:Publish on ${resource}`);
-    if (packet.retain && !this.isAllowed(client, 'iot:RetainPublish', resource)) {
-      throw new Error(`not authorized: iot:RetainPublish on ${resource}`);
-    }
-    const { principal, sourceIp } = sessionOf(client);
+    if (basicIngest === undefined && topic.startsWith('$'))
+      throw new Error(`the reserved topic ${topic} is not served by the local broker`);
+    const fault = topicFault(topic);
+    if (fault !== undefined) throw new Error(`the topic ${fault}`);
+    if (!session.mayPublish(packet.topic, packet.retain === true))
+      throw new Error(`no policy of the certificate allows iot:Publish on topic/${packet.topic}`);
+    this.counts.published++;
     await this.options.rules.process({
       topic,
       payload,
       clientId: client.id,
-      principal,
-      sourceIp,
-      ...(basicIngest && { basicIngestRule: basicIngest.rule }),
+      principal: session.certificateId,
+      sourceIp: session.sourceIp,
+      ...(basicIngest !== undefined && { basicIngestRule: basicIngest.rule }),
     });
   }
 
-  /** Null is a failure code in the SUBACK. */
-  private subscription(client: Client, subscription: Subscription): Subscription | null {
-    const fault = topicFilterFault(subscription.topic);
-    if (fault !== undefined) {
-      this.refused(client, 'iot:Subscribe', fault);
-      return null;
-    }
-    if (!this.isAllowed(client, 'iot:Subscribe', arnOf('topicfilter', subscription.topic))) return null;
-    return { ...subscription, qos: subscription.qos === 0 ? 0 : 1 };
+  /** A filter that no policy allows gets SUBACK's failure code; one that AWS IoT does not take ends the connection. */
+  private subscribe(
+    client: Client,
+    subscription: Subscription,
+    callback: (error: Error | null, granted?: Subscription | null) => void,
+  ): void {
+    const { topic, qos } = subscription;
+    const fault = qos === 2 ? 'QoS 2 is not supported by AWS IoT Core' : topicFilterFault(topic);
+    if (fault !== undefined) return callback(this.refuse('iot:Subscribe', client.id, fault));
+    if (!topic.startsWith('$') && this.sessions.get(client)?.maySubscribe(topic) === true)
+      return callback(null, subscription);
+    this.refuse(
+      'iot:Subscribe',
+      client.id,
+      `no policy of the certificate allows iot:Subscribe on topicfilter/${topic}`,
+    );
+    callback(null, null);
   }
 
-  private mayReceive(client: Client, packet: AedesPublishPacket): boolean {
-    return this.isAllowed(client, 'iot:Receive', arnOf('topic', packet.topic));
+  /** Basic Ingest topics have no subscribers. */
+  private mayReceive(client: Client, topic: string): boolean {
+    return readBasicIngest(topic) === undefined && this.sessions.get(client)?.mayReceive(topic) === true;
   }
 
-  private isAllowed(client: Client, action: string, resource: string): boolean {
-    const session = sessionOf(client);
-    if (session.revision !== this.options.registry.revision) this.refresh(session, client.id);
-    const { statements, context } = session;
-    if (isAllowed(statements, { action, resource, context })) return true;
-    this.refused(client, action, `no policy of certificate ${session.principal} allows it on ${resource}`);
-    return false;
-  }
-
-  /** Policies and attachments may change while a device is connected; they hold from its next request on. */
-  private refresh(session: Session, clientId: string): void {
-    const { registry } = this.options;
-    const certificateArn = arnOf('cert', session.principal);
-    const active = registry.certificates.get(session.principal)?.status === 'ACTIVE';
-    const policies = registry.policies.list().filter(({ targets }) => active && targets.includes(certificateArn));
-    const attached = registry.things
-      .list()
-      .filter(({ principals }) => principals.some(({ principal }) => principal === certificateArn));
-    // The client id names the thing, unless the certificate is attached to one thing exclusively.
-    const thing =
-      attached.find(({ thingName }) => thingName === clientId) ??
-      attached.find(({ principals }) => principals.some((one) => one.principal === certificateArn && one.exclusive));
-    session.revision = registry.revision;
-    session.statements = policies.flatMap(({ policyDocument }) => parsePolicy(policyDocument));
-    session.context = {
-      'iot:ClientId': clientId,
-      'iot:CertificateId': session.principal,
-      'aws:SourceIp': session.sourceIp,
-      'iot:Connection.Thing.IsAttached': String(thing !== undefined),
-      'iot:Connection.Thing.ThingName': thing?.thingName,
-      'iot:Connection.Thing.ThingTypeName': thing?.thingTypeName,
-      ...Object.fromEntries(
-        Object.entries(thing?.attributes ?? {}).map(([name, value]) => [
-          `iot:Connection.Thing.Attributes[${name}]`,
-          value,
-        ]),
-      ),
-    };
-  }
-
-  private refused(client: Client, action: string, detail: string): Error {
-    this.log(client.id, action, detail);
+  private refuse(action: RefusalLogEntry['action'], clientId: string, detail: string): Error {
+    this.counts.refused++;
+    this.options.onRefused?.({ level: 'WARN', event: 'Refused', clientId, action, detail });
     return new Error(`${action}: ${detail}`);
   }
-
-  private log(clientId: string, action: string, detail: string): void {
-    this.options.onRefused?.({ level: 'WARN', event: 'Refused', clientId, action, detail });
-  }
-}
-
-/** MQTT 3.1.1 CONNACK return code 5. */
-const NOT_AUTHORIZED = 5;
-
-const sessions = new WeakMap<object, Session>();
-
-function sessionOf(client: Client): Session {
-  const session = sessions.get(client.conn);
-  if (session === undefined) throw new Error('a client without a TLS connection');
-  return session;
 }
