@@ -82,6 +82,12 @@ export interface SchedulerConfig {
   readonly gracefulShutdownTimeoutMillis: number;
   /** Rows of finished shards are deleted once their children are under way. @default true */
   readonly cleanupLeasesUponShardCompletion: boolean;
+  /** @default 300000 */
+  readonly completedLeaseCleanupIntervalMillis: number;
+  /** Rows of finished shards that the stream lists no more. @default 1800000 */
+  readonly garbageLeaseCleanupIntervalMillis: number;
+  /** Audit of the rows' hash key ranges by the shard-sync leader. @default 120000 */
+  readonly leasesRecoveryAuditorExecutionFrequencyMillis: number;
 }
 
 type Required4 = 'applicationName' | 'streamName' | 'workerId' | 'initialPosition';
@@ -115,6 +121,9 @@ const DEFAULTS: Omit<SchedulerConfig, Required4 | 'leaseTableName'> = {
   ignoreUnexpectedChildShards: false,
   gracefulShutdownTimeoutMillis: 60_000,
   cleanupLeasesUponShardCompletion: true,
+  completedLeaseCleanupIntervalMillis: 300_000,
+  garbageLeaseCleanupIntervalMillis: 1_800_000,
+  leasesRecoveryAuditorExecutionFrequencyMillis: 120_000,
 };
 
 /** [smallest, largest] of every number. */
@@ -140,6 +149,9 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   maxListShardsRetryAttempts: [1, 1_000],
   listShardsBackoffTimeMillis: [1, 600_000],
   gracefulShutdownTimeoutMillis: [0, 3_600_000],
+  completedLeaseCleanupIntervalMillis: [100, 86_400_000],
+  garbageLeaseCleanupIntervalMillis: [100, 86_400_000],
+  leasesRecoveryAuditorExecutionFrequencyMillis: [100, 86_400_000],
 };
 
 function checkInitialPosition(position: unknown, problems: string[]): void {

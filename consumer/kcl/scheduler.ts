@@ -6,6 +6,7 @@ import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from '
 import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
 import { isFinished, type Lease } from './leases/lease';
+import { LeaseCleanupManager } from './leases/lease-cleanup-manager';
 import { holdOwnLeases, type HeldLease, type LeaseHolder } from './leases/lease-holder';
 import type { LeaseRefresher } from './leases/lease-refresher';
 import { LeaseRenewer } from './leases/lease-renewer';
@@ -15,9 +16,8 @@ import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states'
 import { ShardConsumer } from './lifecycle/shard-consumer';
 import type { ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
-import { KinesisDataFetcher } from './retrieval/polling/data-fetcher';
-import { PrefetchRecordsPublisher } from './retrieval/polling/prefetch-records-publisher';
-import { ReadPacer } from './retrieval/polling/read-pacer';
+import { pollingPublisher } from './retrieval/polling/polling-retrieval';
+import { PeriodicShardSyncManager } from './shards/periodic-shard-sync-manager';
 import { ShardDetector } from './shards/shard-detector';
 import { syncShards } from './shards/shard-sync';
 
@@ -40,7 +40,6 @@ export interface SchedulerStatus {
 }
 
 const LOOP_MILLIS = 1_000;
-const MAX_PREFETCH_RECORDS = 30_000;
 
 export class Scheduler {
   readonly config: SchedulerConfig;
@@ -164,12 +163,14 @@ export class Scheduler {
     this.state = 'STARTED';
     this.holder.start();
     this.takerLoop.start();
+    const chores = this.startChores(signal);
     while (!signal.aborted) {
       this.reconcile();
       await this.wakeup.sleep(LOOP_MILLIS);
     }
     this.state = 'SHUTTING_DOWN';
     await this.stop();
+    await chores;
   }
 
   private async initialize(signal: AbortSignal): Promise<void> {
@@ -186,6 +187,32 @@ export class Scheduler {
         await clock.sleep(this.config.initializationBackoffMillis, signal);
       }
     }
+  }
+
+  /** What is done now and then: the audit of the shards, and the cleanup of finished ones. */
+  private async startChores(signal: AbortSignal): Promise<void> {
+    const { refresher, shardDetector, holder, log, config } = this;
+    const { clock, metrics } = this.options.dependencies;
+    const syncShards = (): Promise<void> => this.syncShards();
+    const auditor = new PeriodicShardSyncManager({ ...config, refresher, shardDetector, log, metrics, syncShards });
+    const cleanup = new LeaseCleanupManager({ refresher, holder, shardDetector, log });
+    const chore = async (interval: number, what: string, run: () => Promise<void>): Promise<void> => {
+      while (!signal.aborted) {
+        await clock.sleep(interval, signal);
+        if (signal.aborted) return;
+        await run().catch((error: unknown) => log('warn', `${what} failed`, { error: describeError(error) }));
+      }
+    };
+    const chores = [
+      chore(config.leasesRecoveryAuditorExecutionFrequencyMillis, 'the audit of the shards', () => auditor.audit()),
+    ];
+    if (config.cleanupLeasesUponShardCompletion) {
+      chores.push(
+        chore(config.completedLeaseCleanupIntervalMillis, 'a lease cleanup', () => cleanup.deleteCompleted()),
+        chore(config.garbageLeaseCleanupIntervalMillis, 'a lease cleanup', () => cleanup.deleteGarbage()),
+      );
+    }
+    await Promise.all(chores);
   }
 
   private async syncShards(): Promise<void> {
@@ -213,8 +240,9 @@ export class Scheduler {
 
   private startConsumer(held: HeldLease): void {
     const shardId = held.lease.leaseKey;
-    const { clock, random, metrics, kinesis } = this.options.dependencies;
-    const { config, log } = this;
+    const { clock, random, metrics } = this.options.dependencies;
+    const { config, log, shardDetector, budget } = this;
+    const { dependencies } = this.options;
     const stamp = (): void => this.holder.stamp(shardId, held.concurrencyToken);
     try {
       const consumer = new ShardConsumer({
@@ -222,27 +250,7 @@ export class Scheduler {
         holder: this.holder,
         refresher: this.refresher,
         processor: this.options.processorFactory(shardId),
-        publisher: new PrefetchRecordsPublisher({
-          fetcher: new KinesisDataFetcher({
-            kinesis,
-            shardDetector: this.shardDetector,
-            clock,
-            streamName: config.streamName,
-            shardId,
-            maxRecords: config.maxRecords,
-            requestTimeout: config.kinesisRequestTimeoutMillis,
-          }),
-          pacer: new ReadPacer(config.idleTimeBetweenReadsMillis, random),
-          budget: this.budget,
-          clock,
-          log,
-          metrics,
-          shardId,
-          maxBatches: config.maxPendingProcessRecordsInput,
-          maxBytes: config.maxPrefetchBytes,
-          maxRecords: MAX_PREFETCH_RECORDS,
-          onProgress: stamp,
-        }),
+        publisher: pollingPublisher({ config, dependencies, shardDetector, budget, log }, shardId, stamp),
         clock,
         random,
         log,

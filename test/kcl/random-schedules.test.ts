@@ -9,9 +9,12 @@ const CONFIG = {
   idleTimeBetweenReadsMillis: 1_000,
   parentShardPollIntervalMillis: 2_000,
   gracefulShutdownTimeoutMillis: 10_000,
+  completedLeaseCleanupIntervalMillis: 7_000,
+  garbageLeaseCleanupIntervalMillis: 13_000,
+  leasesRecoveryAuditorExecutionFrequencyMillis: 5_000,
 };
 
-const SEEDS = 300;
+const SEEDS = 250;
 
 function pick<T>(items: readonly T[], random: () => number): T | undefined {
   return items[Math.floor(random() * items.length)];
