@@ -20,6 +20,7 @@ export type {
 } from './dependencies';
 export type {
   Checkpointer,
+  FailurePolicy,
   InitializationInput,
   KinesisClientRecord,
   LeaseFence,

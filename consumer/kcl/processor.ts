@@ -79,6 +79,21 @@ export interface ShardRecordProcessor {
   shutdownRequested(input: { readonly checkpointer: Checkpointer }): Promise<void>;
 }
 
+/** What becomes of records that keep failing. Without a policy a batch is delivered until it succeeds. */
+export interface FailurePolicy {
+  /** Deliveries of the same records before they are split in two, down to single records; at least 1. */
+  readonly maxAttempts: number;
+  /**
+   * Takes over a record that failed alone, say to a dead-letter queue. Once it resolves, the record counts as processed; if it
+   * throws it is called again.
+   */
+  onPoison(input: {
+    readonly shardId: string;
+    readonly record: KinesisClientRecord;
+    readonly error: unknown;
+  }): Promise<void>;
+}
+
 export interface ShardRecordProcessorFactory {
   (shardId: string): ShardRecordProcessor;
 }

@@ -14,7 +14,7 @@ import { LeaseTaker } from './leases/lease-taker';
 import { LeaseTakerLoop } from './leases/lease-taker-loop';
 import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
 import { ShardConsumer } from './lifecycle/shard-consumer';
-import type { ShardRecordProcessorFactory } from './processor';
+import type { FailurePolicy, ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
 import { pollingPublisher } from './retrieval/polling/polling-retrieval';
 import { PeriodicShardSyncManager } from './shards/periodic-shard-sync-manager';
@@ -25,6 +25,8 @@ export interface SchedulerOptions {
   readonly config: SchedulerConfigInput;
   readonly processorFactory: ShardRecordProcessorFactory;
   readonly dependencies: Dependencies;
+  /** @default a batch is delivered until it succeeds */
+  readonly failurePolicy?: FailurePolicy;
 }
 
 /** For health checks and displays. */
@@ -255,6 +257,7 @@ export class Scheduler {
         random,
         log,
         metrics,
+        failurePolicy: this.options.failurePolicy,
         initialPosition: config.initialPosition,
         callProcessRecordsEvenForEmptyRecordList: config.callProcessRecordsEvenForEmptyRecordList,
         parentShardPollInterval: config.parentShardPollIntervalMillis,

@@ -5,18 +5,19 @@
 import type { ChildShard, Clock, Log, MetricsFactory } from '../dependencies';
 import { RecordProcessorCheckpointer } from '../checkpoint/record-processor-checkpointer';
 import { MAX_HASH_KEY, MIN_HASH_KEY } from '../common/hash-key-range';
-import { Sentinel, type ExtendedSequenceNumber } from '../common/extended-sequence-number';
+import { Sentinel } from '../common/extended-sequence-number';
 import { describeError, ShutdownError } from '../common/errors';
 import { backoffMillis } from '../common/timing';
 import type { InitialPosition } from '../config';
 import type { HeldLease, LeaseHolder } from '../leases/lease-holder';
 import type { LeaseRefresher } from '../leases/lease-refresher';
-import type { LeaseFence, ProcessRecordsInput, ShardRecordProcessor } from '../processor';
-import type { RecordsPublisher, RetrievedBatch } from '../retrieval/records-publisher';
+import type { FailurePolicy, LeaseFence, ShardRecordProcessor } from '../processor';
+import type { ShardHashRange } from '../retrieval/kpl/deaggregate';
+import type { RecordsPublisher } from '../retrieval/records-publisher';
+import { BatchDelivery } from './batch-delivery';
 import { escalate, type ConsumerState, type ShutdownReason } from './consumer-states';
 import { asCheckpoint, startingPosition } from './starting-position';
 import { parentsAreFinished } from './tasks/block-on-parent-shard-task';
-import { measureBatch, recordsToDeliver } from './tasks/process-task';
 import { createChildLeases } from './tasks/shard-end-task';
 
 export interface ShardConsumerOptions {
@@ -31,6 +32,7 @@ export interface ShardConsumerOptions {
   readonly metrics: MetricsFactory;
   readonly initialPosition: InitialPosition;
   readonly callProcessRecordsEvenForEmptyRecordList: boolean;
+  readonly failurePolicy?: FailurePolicy | undefined;
   /** Milliseconds. */
   readonly parentShardPollInterval: number;
   readonly taskBackoff: number;
@@ -57,8 +59,7 @@ export class ShardConsumer {
   private readonly leaseLost = new AbortController();
   private parentsMayBeFinished: () => void = () => undefined;
   private initialized = false;
-  /** Position of the last record delivered, or the start. */
-  private after: ExtendedSequenceNumber | undefined;
+  private readonly delivery: BatchDelivery;
 
   constructor(private readonly options: ShardConsumerOptions) {
     const { held, holder } = options;
@@ -68,6 +69,16 @@ export class ShardConsumer {
       shardId: this.shardId,
       checkpoint: held.lease.checkpoint,
       write: (change) => holder.update(this.shardId, this.concurrencyToken, change),
+    });
+    this.delivery = new BatchDelivery({
+      ...options,
+      shardId: this.shardId,
+      checkpointer: this.checkpointer,
+      range: this.hashRange(),
+      callForEmptyList: options.callProcessRecordsEvenForEmptyRecordList,
+      stops: () => this.stops(),
+      stamp: () => this.stamp(),
+      pauseAfter: (event, error, attempt) => this.pauseAfter(event, error, attempt),
     });
     this.done = this.run();
   }
@@ -156,7 +167,7 @@ export class ShardConsumer {
         this.initialized = true;
         this.currentState = 'PROCESSING';
         if (!this.stops()) this.options.publisher.start(start);
-        this.after = start.type === 'AFTER' ? start.position : undefined;
+        this.delivery.startAfter(start.type === 'AFTER' ? start.position : undefined);
         return;
       } catch (error) {
         await this.pauseAfter('initialize threw and is tried again', error, attempt);
@@ -170,7 +181,7 @@ export class ShardConsumer {
       this.stamp();
       const batch = await publisher.next(this.stopping.signal);
       if (!batch) continue;
-      const delivered = await this.deliver(batch);
+      const delivered = await this.delivery.deliver(batch);
       publisher.release(batch);
       if (delivered && batch.childShards) {
         this.children = batch.childShards;
@@ -178,46 +189,6 @@ export class ShardConsumer {
       }
     }
     publisher.stop();
-  }
-
-  /** Delivers until it succeeds. @returns false when the consumer must stop first; then the batch counts as never delivered */
-  private async deliver(batch: RetrievedBatch): Promise<boolean> {
-    const { processor, callProcessRecordsEvenForEmptyRecordList, metrics, clock } = this.options;
-    const records = recordsToDeliver(batch, this.hashRange(), this.after);
-    if (records.length === 0 && !callProcessRecordsEvenForEmptyRecordList) return true;
-    const before = this.checkpointer.largestPermitted;
-    const last = records.at(-1);
-    const end = last && { sequenceNumber: last.sequenceNumber, subSequenceNumber: last.subSequenceNumber };
-    const input: ProcessRecordsInput = {
-      records,
-      millisBehindLatest: batch.millisBehindLatest,
-      serviceTime: batch.serviceTime,
-      atTip: batch.atTip,
-      checkpointer: this.checkpointer,
-    };
-    for (let attempt = 0; !this.stops(); attempt++) {
-      this.stamp();
-      const scope = metrics.scope('ProcessTask');
-      scope.dimension('ShardId', this.shardId);
-      const started = clock.monotonic();
-      try {
-        if (end) this.checkpointer.setLargestPermitted(end);
-        await processor.processRecords(input);
-        measureBatch(scope, batch, records);
-        scope.add('Success', 1, 'Count');
-        if (end) this.after = end;
-        return true;
-      } catch (error) {
-        scope.add('Success', 0, 'Count');
-        // What failed must not be covered by a checkpoint that the processor makes at shutdown.
-        this.checkpointer.setLargestPermitted(before);
-        await this.pauseAfter('processRecords threw; the same batch is delivered again', error, attempt);
-      } finally {
-        scope.add('RecordProcessor.processRecords.Time', clock.monotonic() - started, 'Milliseconds');
-        scope.end();
-      }
-    }
-    return false;
   }
 
   private async finish(): Promise<void> {
@@ -274,7 +245,7 @@ export class ShardConsumer {
     };
   }
 
-  private hashRange(): { readonly from: bigint; readonly to: bigint } {
+  private hashRange(): ShardHashRange {
     const range = this.options.held.lease.hashKeyRange;
     return range
       ? { from: BigInt(range.startingHashKey), to: BigInt(range.endingHashKey) }

@@ -246,6 +246,35 @@ describe('ShardConsumer (ShardConsumerTest)', () => {
     await bench.wait(consumer.done);
   });
 
+  test('with a failure policy a failing batch is split down to the record, which is handed over; its neighbours are processed', async () => {
+    const poisoned: string[] = [];
+    let refusals = 2;
+    const { bench, publisher, processor, begin } = await setup(undefined, {
+      failurePolicy: {
+        maxAttempts: 2,
+        onPoison: async ({ record, shardId, error }) => {
+          if (refusals-- > 0) throw new Error('queue is down');
+          poisoned.push(`${shardId} ${record.sequenceNumber} ${(error as Error).message}`);
+        },
+      },
+    });
+    const processed: string[] = [];
+    processor.onRecords = async ({ records, checkpointer }) => {
+      if (records.some((record) => record.sequenceNumber === '104')) throw new Error('bad');
+      processed.push(...records.map((record) => record.sequenceNumber));
+      await checkpointer.checkpoint();
+    };
+    begin();
+    publisher.give(['101', '102', '103', '104', '105', '106']);
+    await bench.time.run(9_000);
+    expect(processed).toEqual(['101', '102', '103', '105', '106']);
+    expect(poisoned).toEqual(['s 104 bad']);
+    expect(await bench.row('s')).toMatchObject({ checkpoint: at('106') });
+    // Only the last part of a split batch says that the tip was reached.
+    const tips = processor.inputs.filter((input) => input.atTip).map((input) => input.records.at(-1)!.sequenceNumber);
+    expect(new Set(tips)).toEqual(new Set(['106']));
+  });
+
   test('initialize that throws is called again', async () => {
     const { bench, publisher, processor, begin } = await setup();
     let failures = 2;
