@@ -100,7 +100,13 @@ export class MqttBroker {
       socket.on('close', () => this.sockets.delete(socket));
       aedes.handle(socket);
     });
-    server.on('tlsClientError', (error) => this.refuse('TLS', '', error.message));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      this.refuse(
+        'TLS',
+        '',
+        `no TLS 1.2 connection with a certificate of this authority: ${error.code ?? error.message}`,
+      );
+    });
     aedes.on('clientReady', () => this.counts.connected++);
     aedes.on('clientDisconnect', () => this.counts.connected--);
     // A client's error ends its own connection and nothing else.
