@@ -6,6 +6,7 @@ import { kinesisFromSdk } from './adapters/kinesis-sdk';
 import { jsonLog, noMetrics, systemClock, systemDependencies } from './adapters/system';
 
 export { Scheduler, type SchedulerOptions, type SchedulerStatus } from './scheduler';
+export { EmfMetrics, type EmfOptions } from './metrics/emf';
 export type { InitialPosition, SchedulerConfig, SchedulerConfigInput } from './config';
 export type {
   Clock,
