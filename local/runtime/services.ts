@@ -54,7 +54,7 @@ const MODULE_PATH = path.join(__dirname, '..', '..', 'node_modules');
 export function createServices(around: Surroundings): Services {
   const { state, clock, gateway, logs } = around;
   const account = { accountId: ACCOUNT_ID, region: REGION };
-  const kinesis = new KinesisEngine({ clock, journalPath: state.path('kinesis') });
+  const kinesis = new KinesisEngine({ clock, journalPath: state.path('kinesis'), limits: 'reads-only' });
   const dynamodb = new DynamoDbEngine({ clock, directory: state.path('dynamodb') });
   const sqs = new SqsService({ clock, directory: state.path('sqs'), endpoint: () => gateway.endpoint, ...account });
   const glue = new GlueService({ clock, directory: state.path('glue'), ...account });
