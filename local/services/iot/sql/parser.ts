@@ -4,6 +4,7 @@
  */
 import { topicFilterFault } from '../topics';
 import type { BinaryOperator, Expression, Select, SelectItem, Statement } from './ast';
+import { TokenCursor } from './token-cursor';
 import { SqlSyntaxError, tokenize } from './tokenizer';
 import type { Token } from './tokenizer';
 
@@ -49,11 +50,8 @@ export function parseExpression(text: string): Expression {
   return expression;
 }
 
-class Parser {
-  private at = 0;
+class Parser extends TokenCursor {
   private depth = 0;
-
-  constructor(private readonly tokens: readonly Token[]) {}
 
   statement(): Statement {
     const variables = this.takeWord('set') ? this.variables() : [];
@@ -103,8 +101,8 @@ class Parser {
   }
 
   private select(): Select {
-    if (this.isWord('value') && !this.endsItem(this.tokens[this.at + 1]!)) {
-      this.at++;
+    if (this.isWord('value') && !this.endsItem(this.peek(1))) {
+      this.next();
       return { kind: 'value', expression: this.expression() };
     }
     const items: SelectItem[] = [this.item()];
@@ -120,8 +118,8 @@ class Parser {
 
   private item(): SelectItem {
     const token = this.peek();
-    if (this.isSymbol('*') && ['from', ','].includes(this.tokens[this.at + 1]!.text.toLowerCase())) {
-      this.at++;
+    if (this.isSymbol('*') && ['from', ','].includes(this.peek(1).text.toLowerCase())) {
+      this.next();
       return { kind: 'all' };
     }
     const expression = this.expression();
@@ -155,7 +153,7 @@ class Parser {
       const token = this.peek();
       const operator = operators.find((candidate) => candidate === token.text.toLowerCase());
       if (operator === undefined || token.kind === 'string') return left;
-      this.at++;
+      this.next();
       left = { kind: 'binary', operator, left, right: this.binary(level + 1) };
     }
   }
@@ -260,51 +258,6 @@ class Parser {
     } while (this.take(','));
     this.expect('}');
     return entries;
-  }
-
-  private peek(): Token {
-    return this.tokens[this.at]!;
-  }
-
-  private next(): Token {
-    const token = this.tokens[this.at]!;
-    if (token.kind !== 'end') this.at++;
-    return token;
-  }
-
-  private isWord(word: string): boolean {
-    const token = this.peek();
-    return token.kind === 'name' && token.text.toLowerCase() === word;
-  }
-
-  private isSymbol(symbol: string): boolean {
-    const token = this.peek();
-    return token.kind === 'symbol' && token.text === symbol;
-  }
-
-  private takeWord(word: string): boolean {
-    if (!this.isWord(word)) return false;
-    this.at++;
-    return true;
-  }
-
-  private take(symbol: string): boolean {
-    if (!this.isSymbol(symbol)) return false;
-    this.at++;
-    return true;
-  }
-
-  private expectWord(word: string): void {
-    if (!this.takeWord(word)) throw this.unexpected(this.peek(), `${word.toUpperCase()} should stand here`);
-  }
-
-  private expect(symbol: string): void {
-    if (!this.take(symbol)) throw this.unexpected(this.peek(), `${symbol} should stand here`);
-  }
-
-  private unexpected(token: Token, why: string): SqlSyntaxError {
-    const what = token.kind === 'end' ? 'the end' : JSON.stringify(token.text);
-    return new SqlSyntaxError(`${what} at character ${token.at + 1}: ${why}`, token.at);
   }
 }
 
