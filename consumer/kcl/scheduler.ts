@@ -6,7 +6,8 @@ import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from '
 import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
 import { isFinished, type Lease } from './leases/lease';
-import { LeaseCleanupManager } from './leases/lease-cleanup-manager';
+import { runChores } from './coordinator/chores';
+import { checkFleet } from './coordinator/fleet-mode';
 import { holdOwnLeases, type HeldLease, type LeaseHolder } from './leases/lease-holder';
 import type { LeaseRefresher } from './leases/lease-refresher';
 import { LeaseRenewer } from './leases/lease-renewer';
@@ -17,7 +18,6 @@ import { ShardConsumer } from './lifecycle/shard-consumer';
 import type { FailurePolicy, ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
 import { pollingPublisher } from './retrieval/polling/polling-retrieval';
-import { PeriodicShardSyncManager } from './shards/periodic-shard-sync-manager';
 import { ShardDetector } from './shards/shard-detector';
 import { syncShards } from './shards/shard-sync';
 
@@ -180,6 +180,7 @@ export class Scheduler {
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await verifyLeaseTable(dynamodb, this.config.leaseTableName);
+        checkFleet(await this.refresher.listOtherEntities(), clock.now());
         await this.syncShards();
         await holdOwnLeases(this.holder, this.refresher, this.config.workerId, () => clock.monotonic());
         return;
@@ -191,30 +192,11 @@ export class Scheduler {
     }
   }
 
-  /** What is done now and then: the audit of the shards, and the cleanup of finished ones. */
-  private async startChores(signal: AbortSignal): Promise<void> {
+  private startChores(signal: AbortSignal): Promise<void> {
     const { refresher, shardDetector, holder, log, config } = this;
     const { clock, metrics } = this.options.dependencies;
     const syncShards = (): Promise<void> => this.syncShards();
-    const auditor = new PeriodicShardSyncManager({ ...config, refresher, shardDetector, log, metrics, syncShards });
-    const cleanup = new LeaseCleanupManager({ refresher, holder, shardDetector, log });
-    const chore = async (interval: number, what: string, run: () => Promise<void>): Promise<void> => {
-      while (!signal.aborted) {
-        await clock.sleep(interval, signal);
-        if (signal.aborted) return;
-        await run().catch((error: unknown) => log('warn', `${what} failed`, { error: describeError(error) }));
-      }
-    };
-    const chores = [
-      chore(config.leasesRecoveryAuditorExecutionFrequencyMillis, 'the audit of the shards', () => auditor.audit()),
-    ];
-    if (config.cleanupLeasesUponShardCompletion) {
-      chores.push(
-        chore(config.completedLeaseCleanupIntervalMillis, 'a lease cleanup', () => cleanup.deleteCompleted()),
-        chore(config.garbageLeaseCleanupIntervalMillis, 'a lease cleanup', () => cleanup.deleteGarbage()),
-      );
-    }
-    await Promise.all(chores);
+    return runChores({ config, refresher, shardDetector, holder, log, clock, metrics, syncShards }, signal);
   }
 
   private async syncShards(): Promise<void> {

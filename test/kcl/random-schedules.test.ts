@@ -14,7 +14,7 @@ const CONFIG = {
   leasesRecoveryAuditorExecutionFrequencyMillis: 5_000,
 };
 
-const SEEDS = 250;
+const SEEDS = 200;
 
 function pick<T>(items: readonly T[], random: () => number): T | undefined {
   return items[Math.floor(random() * items.length)];

@@ -117,6 +117,25 @@ describe('Scheduler', () => {
     );
   });
 
+  test('a Java KCL 3 fleet at work is not joined; one that stopped is taken over from', async () => {
+    const cluster = new Cluster(10, 2, FAST);
+    const seconds = Math.floor(cluster.time.now() / 1_000);
+    const entity = (key: string, entityType: string, members: object) =>
+      cluster.table.rows.set(key, { leaseKey: { S: key }, entityType: { S: entityType }, ...members });
+    entity('Migration3.0', 'CLIENT_VERSION_MIGRATION', { cv: { S: 'CLIENT_VERSION_3X' } });
+    entity('java-1', 'WORKER_METRIC_STATS', { lut: { N: String(seconds) } });
+    await expect(cluster.time.settle(cluster.start('a').stopped)).rejects.toThrow(
+      /1 workers of a Java KCL 3 fleet \(CLIENT_VERSION_3X\) are at work/,
+    );
+    await cluster.time.run(120_000);
+    const b = cluster.start('b');
+    expect(await cluster.time.runUntil(() => b.scheduler.status().heldLeases === 2, 10_000)).toBe(true);
+    entity('Migration3.0', 'CLIENT_VERSION_MIGRATION', { cv: { S: 'CLIENT_VERSION_2X' } });
+    entity('java-2', 'WORKER_METRIC_STATS', { lut: { N: String(Math.floor(cluster.time.now() / 1_000)) } });
+    const c = cluster.start('c');
+    expect(await cluster.time.runUntil(() => c.scheduler.status().heldLeases === 1, 20_000)).toBe(true);
+  });
+
   test('LATEST is refused with the reason, and every bad member is named', () => {
     const cluster = new Cluster(9, 1);
     expect(() =>

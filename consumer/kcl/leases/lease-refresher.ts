@@ -1,4 +1,5 @@
 /** Reads and conditional writes of lease rows. One attempt each; who calls decides what a failure means. */
+import type { Item } from '../dependencies';
 import type { Lease } from './lease';
 import type { LeaseChange, LeaseMetaInfo } from './lease-serializer';
 
@@ -10,6 +11,8 @@ export type WriteOutcome =
 export interface LeaseRefresher {
   /** Every lease row, strongly consistent; rows of other kinds are left out, unreadable ones logged and left out. */
   listLeases(): Promise<readonly Lease[]>;
+  /** The table's rows that are no leases. */
+  listOtherEntities(): Promise<readonly Item[]>;
   getLease(leaseKey: string): Promise<Lease | undefined>;
   /** @returns false when there was a row already */
   createLeaseIfNotExists(lease: Lease): Promise<boolean>;

@@ -13,8 +13,8 @@ import { newLease } from '../../../consumer/kcl/leases/lease';
 import { renewalsInThread } from '../../../consumer/kcl/workers/threaded-lease-holder';
 
 const REPOSITORY = path.resolve(__dirname, '../../..');
-const FAILOVER = 1_500;
-const LIVENESS = 2_500;
+const FAILOVER = 1_200;
+const LIVENESS = 2_000;
 const at = (sequenceNumber: string) => ({ sequenceNumber, subSequenceNumber: 0 });
 
 /** User code that does not give the event loop back. */
@@ -101,6 +101,8 @@ async function holderOf(workerId: string, keys: readonly string[]): Promise<Leas
     },
   )!;
   holders.push(holder);
+  // The thread loads the SDK first.
+  await sleep(700);
   for (const key of keys) {
     const lease = newLease(key, at('100'), [], undefined);
     await refresher.createLeaseIfNotExists(lease);
@@ -119,7 +121,7 @@ test('without a bundled file there is no thread', () => {
 test('a worker whose event loop is blocked beyond the failover time keeps its lease; beyond its liveness it writes nothing more', async () => {
   const holder = await holderOf('me', ['s1']);
   const held = holder.held('s1')!;
-  await sleep(800);
+  await sleep(300);
   block(1.6 * FAILOVER);
   expect(holder.remaining('s1', held.concurrencyToken)).toBeGreaterThan(0);
   await holder.update('s1', held.concurrencyToken, { checkpoint: at('200') });

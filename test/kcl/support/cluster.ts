@@ -6,7 +6,7 @@ import {
 } from '../../../consumer/kcl/common/extended-sequence-number';
 import type { SchedulerConfigInput } from '../../../consumer/kcl/config';
 import { isFinished, type Lease } from '../../../consumer/kcl/leases/lease';
-import { leaseFromItem } from '../../../consumer/kcl/leases/lease-serializer';
+import { isLeaseItem, leaseFromItem } from '../../../consumer/kcl/leases/lease-serializer';
 import type { KinesisClientRecord, ShardRecordProcessor, StartingPosition } from '../../../consumer/kcl/processor';
 import { Scheduler } from '../../../consumer/kcl/scheduler';
 import { FakeTable, type Write } from './fake-dynamodb';
@@ -56,7 +56,7 @@ export class Cluster {
   }
 
   leases(): Lease[] {
-    return [...this.table.rows.values()].map(leaseFromItem);
+    return [...this.table.rows.values()].filter(isLeaseItem).map(leaseFromItem);
   }
 
   lease(shardId: string): Lease | undefined {

@@ -34,27 +34,11 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
   constructor(private readonly options: DynamoDbLeaseRefresherOptions) {}
 
   async listLeases(): Promise<readonly Lease[]> {
-    const leases: Lease[] = [];
-    let start: Item | undefined;
-    // A page may hold no lease at all and still not be the last.
-    do {
-      const page = await this.request('Scan', (signal) =>
-        this.options.dynamodb.scan(
-          {
-            TableName: this.options.tableName,
-            ConsistentRead: true,
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          },
-          signal,
-        ),
-      );
-      for (const item of page.Items) {
-        const lease = isLeaseItem(item) ? this.parse(item) : undefined;
-        if (lease) leases.push(lease);
-      }
-      start = page.LastEvaluatedKey;
-    } while (start !== undefined);
-    return leases;
+    return (await this.scan()).flatMap((item) => (isLeaseItem(item) ? (this.parse(item) ?? []) : []));
+  }
+
+  async listOtherEntities(): Promise<readonly Item[]> {
+    return (await this.scan()).filter((item) => !isLeaseItem(item));
   }
 
   async getLease(key: string): Promise<Lease | undefined> {
@@ -112,6 +96,27 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
     await this.request('DeleteItem', (signal) =>
       this.options.dynamodb.deleteItem({ TableName: this.options.tableName, Key: leaseKey(key) }, signal),
     );
+  }
+
+  /** All pages: one may be empty of leases, or of anything, and still not be the last. */
+  private async scan(): Promise<Item[]> {
+    const items: Item[] = [];
+    let start: Item | undefined;
+    do {
+      const page = await this.request('Scan', (signal) =>
+        this.options.dynamodb.scan(
+          {
+            TableName: this.options.tableName,
+            ConsistentRead: true,
+            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+          },
+          signal,
+        ),
+      );
+      items.push(...page.Items);
+      start = page.LastEvaluatedKey;
+    } while (start !== undefined);
+    return items;
   }
 
   private async write(update: Update): Promise<WriteOutcome> {
