@@ -30,7 +30,7 @@ export interface SchedulerConfig {
   readonly epsilonMillis: number;
   /**
    * Time between two looks at the lease table. KCL's is 2 × (failover + epsilon), which makes a failover last up to three
-   * failover times. Default here: a tenth of the failover time, but at least 1 ms for each lease in the table, so that a
+   * failover times. Default here: a tenth of the failover time, at most 0.8 s, but at least 1 ms for each lease in the table, so that a
    * worker reads at most about 1,000 rows a second. How often a worker looks is its own affair: the rows and their
    * conditions are the same. @default derived as said
    */

@@ -4,6 +4,9 @@ import { describeError } from '../common/errors';
 import { Wakeup } from '../common/timing';
 import type { LeaseTaker } from './lease-taker';
 
+/** Two looks a little apart stay below two seconds. */
+const MAX_WANTED_MILLIS = 800;
+
 export interface LeaseTakerLoopOptions {
   readonly taker: LeaseTaker;
   readonly clock: Clock;
@@ -42,13 +45,14 @@ export class LeaseTakerLoop {
   }
 
   /**
-   * A tenth of the failover time, at least a millisecond for each row, at most KCL's own interval: so a lease is taken within
-   * about 1.2 failover times of its owner's death, and large tables are not read over and over.
+   * A tenth of the failover time, or 0.8 s if that is less; at least a millisecond for each row; at most KCL's own interval. A
+   * lease is taken within a failover time and two of these after its owner's death, and large tables are not read over and over.
    */
   private takerInterval(): number {
     const { failoverTime, epsilon, takerInterval, taker } = this.options;
     if (takerInterval !== undefined) return takerInterval;
-    return Math.min(Math.max(failoverTime / 10, taker.lastSeen.length), 2 * (failoverTime + epsilon));
+    const wanted = Math.max(Math.min(failoverTime / 10, MAX_WANTED_MILLIS), taker.lastSeen.length);
+    return Math.min(wanted, 2 * (failoverTime + epsilon));
   }
 
   private async takeLoop(): Promise<void> {
