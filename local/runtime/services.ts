@@ -180,6 +180,8 @@ function roleEnvironment({ gateway, credentials }: Surroundings, roleArn: string
     AWS_ENDPOINT_URL: gateway.endpoint,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    // About the Node of this machine; on AWS the images and runtimes bring a newer one.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
 }
 
