@@ -2,6 +2,7 @@
  * The AWS JSON protocols 1.0 and 1.1: `POST /`, the operation in X-Amz-Target, errors as `__type` and message.
  * @see https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
  */
+import { encodeEventStream, EventStreamOutput, EVENT_STREAM_CONTENT_TYPE } from './event-stream';
 import { AwsError } from './service';
 import type { HttpRequest, HttpResponse, JsonService } from './service';
 
@@ -56,6 +57,13 @@ function contentType(service: JsonService): string {
 }
 
 export function renderOutput(service: JsonService, output: unknown): HttpResponse {
+  if (output instanceof EventStreamOutput) {
+    return {
+      status: 200,
+      headers: { 'content-type': EVENT_STREAM_CONTENT_TYPE },
+      body: encodeEventStream(output),
+    };
+  }
   return {
     status: 200,
     headers: { 'content-type': contentType(service) },

@@ -36,7 +36,8 @@ export interface JsonService {
   readonly name: string;
   readonly protocol: 'json-1.0' | 'json-1.1';
   /**
-   * Wire-shaped input and output: blobs are base64 strings, timestamps are epoch seconds.
+   * Wire-shaped input and output: blobs are base64 strings, timestamps are epoch seconds. Where the API answers with an
+   * event stream, the output is an EventStreamOutput.
    * @throws AwsError; `UnknownOperationException` for an operation that the engine does not have.
    */
   call(operation: string, input: Record<string, unknown>, caller: Caller): Promise<unknown>;

@@ -3,6 +3,7 @@
  * errors, durable on disk. Knows nothing of HTTP.
  * @see https://docs.aws.amazon.com/kinesis/latest/APIReference/Welcome.html
  */
+import { EventStreamOutput } from '../../gateway/event-stream';
 import { AwsError, ResponseDropped } from '../../gateway/service';
 import type { Caller, Clock, JsonService } from '../../gateway/service';
 import { consumerOperations } from './operations-consumers';
@@ -57,7 +58,10 @@ export class KinesisEngine implements JsonService {
    * What the response confirms is on disk before it resolves.
    * @throws AwsError as the API documents; ResponseDropped where a fault says so.
    */
-  async call(operation: string, input: Record<string, unknown>, _caller?: Caller): Promise<unknown> {
+  async call(operation: string, input: Record<string, unknown>, caller?: Caller): Promise<unknown> {
+    if (operation === 'SubscribeToShard') {
+      return new EventStreamOutput('SubscribeToShardEvent', this.subscribeToShard(input, caller));
+    }
     const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
     if (run === undefined)
       throw new AwsError('UnknownOperationException', `The local Kinesis has no operation ${operation}`);
