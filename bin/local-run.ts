@@ -63,7 +63,10 @@ async function main(args: string[]): Promise<number> {
       const snapshot = await session.status.read();
       if (simulation.failure) throw new UserError(`The simulated devices stopped: ${simulation.failure}`);
       const settled = isSettled(snapshot, simulation);
-      display.update(progressBlock(snapshot, simulation, seconds()), progressLine(snapshot, simulation, seconds()));
+      display.update(
+        progressBlock(snapshot, simulation, session.messages(), seconds()),
+        progressLine(snapshot, simulation, seconds()),
+      );
       if (settled && !announced) {
         announced = true;
         const summary = summarize(snapshot, { seconds: seconds(), files: session.files });

@@ -35,10 +35,21 @@ export interface Session extends Target {
   readonly files: string;
   /** Folder of the tasks' and functions' logs. */
   readonly logs: string;
-  /** The run, where this process holds it. */
-  readonly run?: LocalRun;
   /** Stops the run, where this process holds it. */
   close(): Promise<void>;
+}
+
+/** A run that this process holds. */
+export interface StartedSession extends Session {
+  messages(): MessageCounts;
+}
+
+/** Messages at the stages before the registry, since the run began: a message holds one reading or many. */
+export interface MessageCounts {
+  readonly published: number;
+  readonly routed: number;
+  readonly inStream: number;
+  readonly read: number;
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -46,13 +57,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const running = findRunning(stateDirectory);
   if (running) {
     display.say(`Using the local run that is up at ${running.endpoint}.`);
-    return session(stateDirectory, running.endpoint, running.outputs, undefined);
+    return session(stateDirectory, running.endpoint, running.outputs);
   }
   return startSession(options);
 }
 
 /** Synthesizes the app for this machine and runs it from its templates. */
-export async function startSession(options: SessionOptions): Promise<Session> {
+export async function startSession(options: SessionOptions): Promise<StartedSession> {
   const { stateDirectory, display } = options;
   display.say('Synthesizing the app for the environment "local"…');
   const assembly = path.join(stateDirectory, 'cdk.out');
@@ -65,15 +76,14 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     port: options.port ?? 0,
     mqttPort: options.mqttPort ?? 0,
   });
-  return session(stateDirectory, run.endpoint, run.outputs, run);
+  return {
+    ...session(stateDirectory, run.endpoint, run.outputs),
+    messages: () => messageCounts(run),
+    close: () => run.stop(),
+  };
 }
 
-function session(
-  stateDirectory: string,
-  endpoint: string,
-  outputs: Readonly<Record<string, string>>,
-  run: LocalRun | undefined,
-): Session {
+function session(stateDirectory: string, endpoint: string, outputs: Readonly<Record<string, string>>): Session {
   const output = (name: string): string => {
     const value = outputs[name];
     if (value === undefined)
@@ -86,7 +96,6 @@ function session(
     ca: localAuthority(stateDirectory),
     files: path.join(stateDirectory, 's3', output('LakeBucketName')),
     logs: path.join(stateDirectory, 'logs'),
-    run,
     status: new PipelineStatus({
       dynamodb: new DynamoDBClient(client),
       s3: new S3Client({ ...client, forcePathStyle: true }),
@@ -94,7 +103,16 @@ function session(
       registryTable: output('RegistryTableName'),
       pipelines: Object.fromEntries(useCases.map(({ name }) => [name, output(pipelineOutput(name))])),
     }),
-    close: async () => run?.stop(),
+    close: () => Promise.resolve(),
+  };
+}
+
+function messageCounts({ services: { iot, kinesis } }: LocalRun): MessageCounts {
+  return {
+    published: iot.broker.counts.published,
+    routed: iot.rules.counts.routed,
+    inStream: kinesis.counts.put,
+    read: kinesis.counts.read,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What `npm start` shows and prints: pure functions of the status and the simulation. */
 import { HOUR_MS } from '../../lib/contracts/lake-layout';
 import { useCases } from '../../use-cases';
+import type { MessageCounts } from './local-session';
 import type { StatusSnapshot, UseCaseStatus } from './pipeline-status';
 import type { SimulationProcess } from './simulation-process';
 import { count, table } from './terminal';
@@ -95,7 +96,12 @@ export function summaryLines(summary: RunSummary): string[] {
   return ['', ...table([header, ...rows]), ...reasons, `Files: ${summary.files}`, `${summary.seconds} s`, ''];
 }
 
-export function progressBlock(snapshot: StatusSnapshot, simulation: SimulationProcess, seconds: number): string[] {
+export function progressBlock(
+  snapshot: StatusSnapshot,
+  simulation: SimulationProcess,
+  messages: MessageCounts,
+  seconds: number,
+): string[] {
   const header = ['', 'published', 'committed', 'quarantined', 'sealed', 'open segments', 'training'];
   const rows = snapshot.useCases.map((each) => [
     each.name,
@@ -106,7 +112,13 @@ export function progressBlock(snapshot: StatusSnapshot, simulation: SimulationPr
     count(each.unfoldedSegments),
     training(each),
   ]);
-  return [`${seconds.toFixed(0)} s, ${snapshot.shards} shards`, ...table([header, ...rows])];
+  const stages = [
+    `${count(messages.published)} published`,
+    `${count(messages.routed)} routed`,
+    `${count(messages.inStream)} in the stream`,
+    `${count(messages.read)} read`,
+  ].join(', ');
+  return [`${seconds.toFixed(0)} s, ${snapshot.shards} shards; messages: ${stages}`, ...table([header, ...rows])];
 }
 
 export function progressLine(snapshot: StatusSnapshot, simulation: SimulationProcess, seconds: number): string {

@@ -56,7 +56,9 @@ export function mountPages({ gateway, services, clock, provisioning, startedAt, 
           queues: services.sqs.summary(),
           functions: services.lambda.summary(),
           glue: services.glue.summary(),
+          broker: services.iot.broker.counts,
           rules: services.iot.rules.counts,
+          stream: services.kinesis.counts,
           requests: gateway.log.totals(),
         };
       case 'resources':

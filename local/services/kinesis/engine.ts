@@ -45,6 +45,8 @@ export interface KinesisEngineOptions {
 export class KinesisEngine implements JsonService {
   readonly name = 'kinesis';
   readonly protocol = 'json-1.1';
+  /** Records since the start: put on streams, and given out by GetRecords. */
+  readonly counts = { put: 0, read: 0 };
   private readonly state: KinesisState;
   private readonly subscriptions: Subscriptions;
 
@@ -69,6 +71,7 @@ export class KinesisEngine implements JsonService {
     if (fault instanceof AwsError) throw fault;
     this.state.sweep();
     const output = run(this.state, input);
+    this.count(operation, output as CountedOutput);
     const changed = this.state.takeChanged();
     await Promise.all(changed.writes);
     for (const stream of changed.streams) this.subscriptions.notify(stream);
@@ -90,8 +93,20 @@ export class KinesisEngine implements JsonService {
     return this.subscriptions.subscribe(input);
   }
 
+  private count(operation: string, output: CountedOutput): void {
+    const records = output.Records?.length ?? 0;
+    if (operation === 'PutRecord') this.counts.put += 1;
+    else if (operation === 'PutRecords') this.counts.put += records - (output.FailedRecordCount ?? 0);
+    else if (operation === 'GetRecords') this.counts.read += records;
+  }
+
   /** Releases the journals. */
   close(): void {
     this.state.storage.close();
   }
+}
+
+interface CountedOutput {
+  readonly Records?: readonly unknown[];
+  readonly FailedRecordCount?: number;
 }
