@@ -25,7 +25,7 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
-  { files: ['*.config.js'], languageOptions: { globals: { module: 'writable' } } },
+  { files: ['*.config.js', '**/*.cjs'], languageOptions: { globals: { module: 'writable', process: 'readonly' } } },
   {
     plugins: { project: { rules: { directions: (await import('./scripts/lint-directions.mjs')).default } } },
     rules: { 'project/directions': ['error', directions] },
