@@ -5,9 +5,12 @@ import {
   ListShardsCommand,
   type HashKeyRange as SdkHashKeyRange,
   type KinesisClient,
+  type _Record as SdkRecord,
 } from '@aws-sdk/client-kinesis';
 import type { HashKeyRange } from '../common/hash-key-range';
-import type { IteratorPosition, KinesisApi, ShardFilter } from '../dependencies';
+import type { IteratorPosition, KinesisApi, KinesisRecord, ShardFilter } from '../dependencies';
+import { HttpExchange } from './http-exchange';
+import { scanRecordsOf, usesDefaultHandler, type ScannedRecords } from './scanned-records';
 
 function hashKeyRange(range: SdkHashKeyRange | undefined): HashKeyRange {
   return { startingHashKey: range?.StartingHashKey ?? '', endingHashKey: range?.EndingHashKey ?? '' };
@@ -34,6 +37,15 @@ function sdkPosition(position: IteratorPosition): {
   }
 }
 
+export function fromSdkRecord(record: SdkRecord): KinesisRecord {
+  return {
+    sequenceNumber: record.SequenceNumber ?? '',
+    partitionKey: record.PartitionKey ?? '',
+    data: record.Data ?? new Uint8Array(0),
+    approximateArrivalTimestamp: record.ApproximateArrivalTimestamp?.getTime() ?? 0,
+  };
+}
+
 /** The Date header is on the HTTP response only, which a middleware of the command sees. */
 function captureDate(command: GetRecordsCommand): { date?: number } {
   const captured: { date?: number } = {};
@@ -51,6 +63,7 @@ function captureDate(command: GetRecordsCommand): { date?: number } {
 }
 
 export function kinesisFromSdk(client: KinesisClient): KinesisApi {
+  const exchange = usesDefaultHandler(client) ? new HttpExchange() : undefined;
   return {
     listShards: async ({ streamName, nextToken, filter }, abortSignal) => {
       // A page after the first takes the token alone.
@@ -84,14 +97,10 @@ export function kinesisFromSdk(client: KinesisClient): KinesisApi {
     getRecords: async ({ shardIterator, limit }, abortSignal) => {
       const command = new GetRecordsCommand({ ShardIterator: shardIterator, Limit: limit });
       const captured = captureDate(command);
+      const scanned: ScannedRecords = exchange ? scanRecordsOf(command, exchange, abortSignal) : {};
       const output = await client.send(command, { abortSignal });
       return {
-        records: (output.Records ?? []).map((record) => ({
-          sequenceNumber: record.SequenceNumber ?? '',
-          partitionKey: record.PartitionKey ?? '',
-          data: record.Data ?? new Uint8Array(0),
-          approximateArrivalTimestamp: record.ApproximateArrivalTimestamp?.getTime() ?? 0,
-        })),
+        records: scanned.records ?? (output.Records ?? []).map(fromSdkRecord),
         ...(output.NextShardIterator ? { nextShardIterator: output.NextShardIterator } : {}),
         millisBehindLatest: output.MillisBehindLatest ?? 0,
         childShards: (output.ChildShards ?? []).map((child) => ({
