@@ -14,10 +14,12 @@ const USAGE = `Usage: npm run devices -- provision --use-case NAME [--count N]
        npm run devices -- simulate [--use-case NAME] [--count N] [--seed N] [--backlog-hours N] [--live] [--json]
 The local run must be up (npm start); --account works on an AWS account instead, with the usual AWS credentials.
   --count N          devices per use case (default: the use case's own number)
+  --fleet NAME       middle part of the thing names, so that fleets are told apart (default device)
   --state DIRECTORY  state directory of the local run (default .local)
   --policy NAME      device policy to attach (with --account: the output DevicePolicyName of the Ingest stack)`;
 
 const DEFAULT_SEED = 7;
+const FLEET_NAME = /^[a-z0-9]{1,32}$/;
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(
@@ -25,6 +27,7 @@ async function main(args: string[]): Promise<number> {
     {
       'use-case': { type: 'string' },
       count: { type: 'string' },
+      fleet: { type: 'string', default: 'device' },
       seed: { type: 'string', default: String(DEFAULT_SEED) },
       'backlog-hours': { type: 'string', default: '24' },
       live: { type: 'boolean', default: false },
@@ -41,6 +44,8 @@ async function main(args: string[]): Promise<number> {
   const everyUseCase = command === 'simulate' && values['use-case'] === undefined;
   const chosen = everyUseCase ? useCases : [useCaseOption(values['use-case'])];
   const size = values.count === undefined ? undefined : integerOption('count', values.count, 1, 10_000);
+  const { fleet } = values;
+  if (!FLEET_NAME.test(fleet)) throw new UserError(`--fleet "${fleet}": lower-case letters and digits, at most 32.`);
   const target = findTarget({
     account: values.account,
     stateDirectory: path.resolve(values.state),
@@ -50,7 +55,7 @@ async function main(args: string[]): Promise<number> {
 
   if (command === 'provision') {
     for (const useCase of chosen) {
-      const names = deviceNames(useCase.name, size ?? useCase.simulator.devices);
+      const names = deviceNames(useCase.name, fleet, size ?? useCase.simulator.devices);
       await provisionFleet({ ...target.fleet, useCase: useCase.name, names });
       display.say(`${useCase.name}: ${count(names.length)} devices in ${target.fleet.directory}`);
     }
@@ -64,13 +69,14 @@ async function main(args: string[]): Promise<number> {
   const signal = stopSignal();
   await Promise.all(
     chosen.map((useCase) =>
-      simulateUseCase(target, useCase, { size, seed, backlogHours, live: values.live, report, signal }),
+      simulateUseCase(target, useCase, { fleet, size, seed, backlogHours, live: values.live, report, signal }),
     ),
   );
   return 0;
 }
 
 interface SimulateOptions {
+  fleet: string;
   size: number | undefined;
   seed: number;
   backlogHours: number;
@@ -80,7 +86,7 @@ interface SimulateOptions {
 }
 
 async function simulateUseCase(target: Target, useCase: UseCase, options: SimulateOptions): Promise<void> {
-  const names = deviceNames(useCase.name, options.size ?? useCase.simulator.devices);
+  const names = deviceNames(useCase.name, options.fleet, options.size ?? useCase.simulator.devices);
   const identities = await provisionFleet({ ...target.fleet, useCase: useCase.name, names });
   const endpoint = await mqttEndpoint(target.fleet.iot, target.ca);
   const devices = await Promise.all(identities.map((identity) => Device.connect(identity, endpoint)));
@@ -88,6 +94,7 @@ async function simulateUseCase(target: Target, useCase: UseCase, options: Simula
     await simulate({
       useCase,
       devices,
+      fleet: options.fleet,
       seed: options.seed,
       backlogHours: options.backlogHours,
       live: options.live,

@@ -24,13 +24,9 @@ export interface FleetOptions {
   readonly directory: string;
 }
 
-function deviceName(useCase: string, index: number): string {
-  return `${useCase}-${String(index + 1).padStart(4, '0')}`;
-}
-
-/** Names of the use case's first `count` simulated devices. */
-export function deviceNames(useCase: string, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => deviceName(useCase, index));
+/** Thing names of a fleet's first `count` devices of a use case. */
+export function deviceNames(useCase: string, fleet: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${useCase}-${fleet}-${String(index + 1).padStart(4, '0')}`);
 }
 
 /** Provisions the named devices; those whose certificate is on disk and still active are left as they are. */

@@ -75,6 +75,9 @@ export async function startSession(options: SessionOptions): Promise<StartedSess
     stateDirectory,
     port: options.port ?? 0,
     mqttPort: options.mqttPort ?? 0,
+  }).catch((error: Error) => {
+    // What keeps a run from starting is said in one message: a busy port or directory, an unknown resource type.
+    throw new UserError(error.message);
   });
   return {
     ...session(stateDirectory, run.endpoint, run.outputs),

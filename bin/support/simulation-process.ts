@@ -4,6 +4,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { SimulationProgress } from './simulation';
 
+/** The local run's own devices; `npm run devices` names others, so that both can publish at once. */
+const LOCAL_RUN_FLEET = 'sim';
+
 export interface SimulationProcess {
   /** By use case. */
   readonly progress: ReadonlyMap<string, SimulationProgress>;
@@ -27,6 +30,8 @@ export function startSimulation(options: {
     'tsx',
     path.join(__dirname, '..', 'devices.ts'),
     'simulate',
+    '--fleet',
+    LOCAL_RUN_FLEET,
     '--json',
     '--state',
     options.stateDirectory,

@@ -1,7 +1,7 @@
 /**
  * Runs a use case's simulated devices: first a backlog at high speed, hour by hour, as a gateway does after an outage;
- * then, when asked, live. What was acknowledged is written down (`sent/<use case>.ndjson`), so that tests can compare it
- * with what the lake holds, and where it stands (`position/<use case>.json`), so that the next run goes on from there.
+ * then, when asked, live. What was acknowledged is written down (`sent/<fleet>/<use case>.ndjson`), so that tests can compare it
+ * with what the lake holds, and where it stands (`position/<fleet>/<use case>.json`), so that the next run goes on from there.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,6 +14,8 @@ import type { Device } from './device';
 export interface SimulationOptions {
   readonly useCase: UseCase;
   readonly devices: readonly Device[];
+  /** Name of the fleet that the devices belong to. */
+  readonly fleet: string;
   readonly seed: number;
   readonly backlogHours: number;
   /** Go on publishing in real time after the backlog, until the signal aborts. */
@@ -73,11 +75,10 @@ class Simulation {
   private sentLines: string[] = [];
 
   constructor(private readonly options: SimulationOptions) {
-    const { useCase, directory } = options;
-    mkdirSync(path.join(directory, 'position'), { recursive: true });
-    mkdirSync(path.join(directory, 'sent'), { recursive: true });
-    this.positionFile = path.join(directory, 'position', `${useCase.name}.json`);
-    this.sentFile = path.join(directory, 'sent', `${useCase.name}.ndjson`);
+    const { useCase, fleet, directory } = options;
+    this.positionFile = path.join(directory, 'position', fleet, `${useCase.name}.json`);
+    this.sentFile = path.join(directory, 'sent', fleet, `${useCase.name}.ndjson`);
+    for (const file of [this.positionFile, this.sentFile]) mkdirSync(path.dirname(file), { recursive: true });
     this.position = this.readPosition();
   }
 

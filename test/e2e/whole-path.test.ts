@@ -40,7 +40,7 @@ afterAll(() => rmSync(state, { recursive: true, force: true }));
 
 /** kill -9 of one of the two consumer tasks once the first readings are committed and the backlog still runs. */
 async function killOneConsumer(): Promise<number> {
-  await until('a first segment', () => existsSync(path.join(state, 'devices', 'sent')) || undefined, 240_000);
+  await until('a first segment', () => existsSync(path.join(state, 'devices', 'sent', 'sim')) || undefined, 240_000);
   const running = await until(
     'two consumer tasks',
     async () => {
@@ -55,7 +55,7 @@ async function killOneConsumer(): Promise<number> {
   await until(
     'a first committed segment',
     () => {
-      const sent = path.join(state, 'devices', 'sent', `${useCases[0]?.name}.ndjson`);
+      const sent = path.join(state, 'devices', 'sent', 'sim', `${useCases[0]?.name}.ndjson`);
       return existsSync(sent) || undefined;
     },
     60_000,
@@ -135,7 +135,7 @@ function readSent(useCase: string): { distinct: Set<string>; wellFormed: number;
   const distinct = new Set<string>();
   let wellFormed = 0;
   let malformed = 0;
-  for (const line of readFileSync(path.join(state, 'devices', 'sent', `${useCase}.ndjson`), 'utf8')
+  for (const line of readFileSync(path.join(state, 'devices', 'sent', 'sim', `${useCase}.ndjson`), 'utf8')
     .trim()
     .split('\n')) {
     const sent = JSON.parse(line) as SentPublish;
