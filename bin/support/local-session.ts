@@ -5,6 +5,7 @@ import { SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { LocalRun } from '../../local/runtime/local-run';
+import { RUN } from '../../local/runtime/services';
 import { useCases } from '../../use-cases';
 import { buildApp } from '../app';
 import { UserError } from './command-line';
@@ -62,6 +63,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   return startSession(options);
 }
 
+/** Log sources that a person should see at once: the run's own words and SNS notifications. The rest is in the files. */
+const SHOWN_SOURCES = new Set([RUN, 'sns']);
+
 /** Synthesizes the app for this machine and runs it from its templates. */
 export async function startSession(options: SessionOptions): Promise<StartedSession> {
   const { stateDirectory, display } = options;
@@ -75,6 +79,9 @@ export async function startSession(options: SessionOptions): Promise<StartedSess
     stateDirectory,
     port: options.port ?? 0,
     mqttPort: options.mqttPort ?? 0,
+    onLog: ({ source, line }) => {
+      if (SHOWN_SOURCES.has(source)) display.say(`${source}: ${line}`);
+    },
   }).catch((error: Error) => {
     // What keeps a run from starting is said in one message: a busy port or directory, an unknown resource type.
     throw new UserError(error.message);
