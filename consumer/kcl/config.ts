@@ -22,6 +22,11 @@ export interface SchedulerConfig {
   /** @default applicationName */
   readonly leaseTableName: string;
   /**
+   * ARN of a consumer that is registered with the stream, for this application alone: the shards are read by enhanced fan-out.
+   * @default the shards are polled
+   */
+  readonly consumerArn: string | undefined;
+  /**
    * A lease whose counter has not moved for longer than this is free to take. It is not stored in the table: every
    * worker of the application, Java ones too, must use the same value. @default 10000
    */
@@ -96,6 +101,7 @@ type Required4 = 'applicationName' | 'streamName' | 'workerId' | 'initialPositio
 export type SchedulerConfigInput = Pick<SchedulerConfig, Required4> & Partial<Omit<SchedulerConfig, Required4>>;
 
 const DEFAULTS: Omit<SchedulerConfig, Required4 | 'leaseTableName'> = {
+  consumerArn: undefined,
   failoverTimeMillis: 10_000,
   epsilonMillis: 25,
   leaseTakerIntervalMillis: undefined,
@@ -168,6 +174,15 @@ function checkInitialPosition(position: unknown, problems: string[]): void {
   }
 }
 
+function checkConsumer({ consumerArn, streamName }: SchedulerConfig, problems: string[]): void {
+  if (consumerArn === undefined) return;
+  const stream = typeof consumerArn === 'string' && /:stream\/([^/]+)\/consumer\/[^/:]+:\d+$/.exec(consumerArn)?.[1];
+  if (stream === streamName) return;
+  problems.push(
+    'consumerArn must be the ARN of a consumer of the stream, arn:…:stream/<streamName>/consumer/<name>:<time>',
+  );
+}
+
 /**
  * Fills in the defaults.
  * @throws ConfigurationError naming every member that cannot be used
@@ -180,6 +195,7 @@ export function resolveConfig(input: SchedulerConfigInput): SchedulerConfig {
     if (typeof config[name] !== 'string' || config[name] === '') problems.push(`${name} must be a non-empty string`);
   }
   checkInitialPosition(config.initialPosition, problems);
+  checkConsumer(config, problems);
   for (const [name, value] of Object.entries(config) as [keyof SchedulerConfig, unknown][]) {
     const range = RANGES[name];
     if (!range || value === undefined) continue;

@@ -4,6 +4,7 @@
  * simulator runs the library as it is.
  */
 import type { HashKeyRange } from './common/hash-key-range';
+import type { FanOutApi } from './retrieval/fanout/fan-out-api';
 import type { LeaseHolder, LeaseHolderSettings } from './leases/lease-holder';
 
 /** Time. Two clocks of one process: `now` may jump, `monotonic` may not. */
@@ -112,6 +113,8 @@ export interface KinesisApi {
     input: { readonly shardIterator: string; readonly limit: number },
     signal?: AbortSignal,
   ): Promise<GetRecordsResult>;
+  /** Needed where the configuration has a `consumerArn`. */
+  readonly fanOut?: FanOutApi;
 }
 
 /** DynamoDB's own shape; exactly one member is set. */

@@ -17,7 +17,8 @@ import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states'
 import { ShardConsumer } from './lifecycle/shard-consumer';
 import type { FailurePolicy, ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
-import { pollingPublisher } from './retrieval/polling/polling-retrieval';
+import { verifyConsumer } from './retrieval/fanout/fan-out-retrieval';
+import { recordsPublisher } from './retrieval/retrieval';
 import { ShardDetector } from './shards/shard-detector';
 import { syncShards } from './shards/shard-sync';
 
@@ -176,10 +177,11 @@ export class Scheduler {
   }
 
   private async initialize(signal: AbortSignal): Promise<void> {
-    const { dynamodb, clock } = this.options.dependencies;
+    const { dynamodb, kinesis, clock } = this.options.dependencies;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await verifyLeaseTable(dynamodb, this.config.leaseTableName);
+        await verifyConsumer(kinesis, clock, this.config);
         checkFleet(await this.refresher.listOtherEntities(), clock.now());
         await this.syncShards();
         await holdOwnLeases(this.holder, this.refresher, this.config.workerId, () => clock.monotonic());
@@ -234,7 +236,7 @@ export class Scheduler {
         holder: this.holder,
         refresher: this.refresher,
         processor: this.options.processorFactory(shardId),
-        publisher: pollingPublisher({ config, dependencies, shardDetector, budget, log }, shardId, stamp),
+        publisher: recordsPublisher({ config, dependencies, shardDetector, budget, log }, shardId, stamp),
         clock,
         random,
         log,

@@ -3,68 +3,18 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
   ListShardsCommand,
-  type HashKeyRange as SdkHashKeyRange,
   type KinesisClient,
-  type _Record as SdkRecord,
 } from '@aws-sdk/client-kinesis';
-import type { HashKeyRange } from '../common/hash-key-range';
-import type { IteratorPosition, KinesisApi, KinesisRecord, ShardFilter } from '../dependencies';
+import type { KinesisApi } from '../dependencies';
+import { fanOutFromSdk } from './fan-out-sdk';
 import { HttpExchange } from './http-exchange';
+import { captureDate, fromSdkChildShard, fromSdkRecord, hashKeyRange, sdkFilter, sdkPosition } from './kinesis-shapes';
 import { scanRecordsOf, usesDefaultHandler, type ScannedRecords } from './scanned-records';
-
-function hashKeyRange(range: SdkHashKeyRange | undefined): HashKeyRange {
-  return { startingHashKey: range?.StartingHashKey ?? '', endingHashKey: range?.EndingHashKey ?? '' };
-}
-
-function sdkFilter(filter: ShardFilter): { Type: ShardFilter['type']; Timestamp?: Date } {
-  return filter.type === 'AT_TIMESTAMP'
-    ? { Type: filter.type, Timestamp: new Date(filter.timestamp) }
-    : { Type: filter.type };
-}
-
-function sdkPosition(position: IteratorPosition): {
-  ShardIteratorType: IteratorPosition['type'];
-  StartingSequenceNumber?: string;
-  Timestamp?: Date;
-} {
-  switch (position.type) {
-    case 'AT_TIMESTAMP':
-      return { ShardIteratorType: position.type, Timestamp: new Date(position.timestamp) };
-    case 'TRIM_HORIZON':
-      return { ShardIteratorType: position.type };
-    default:
-      return { ShardIteratorType: position.type, StartingSequenceNumber: position.sequenceNumber };
-  }
-}
-
-export function fromSdkRecord(record: SdkRecord): KinesisRecord {
-  return {
-    sequenceNumber: record.SequenceNumber ?? '',
-    partitionKey: record.PartitionKey ?? '',
-    data: record.Data ?? new Uint8Array(0),
-    approximateArrivalTimestamp: record.ApproximateArrivalTimestamp?.getTime() ?? 0,
-  };
-}
-
-/** The Date header is on the HTTP response only, which a middleware of the command sees. */
-function captureDate(command: GetRecordsCommand): { date?: number } {
-  const captured: { date?: number } = {};
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      const { headers } = (result.response ?? {}) as { headers?: Readonly<Record<string, string>> };
-      const date = Date.parse(headers?.['date'] ?? headers?.['Date'] ?? '');
-      if (!Number.isNaN(date)) captured.date = date;
-      return result;
-    },
-    { step: 'deserialize', name: 'captureDateHeader' },
-  );
-  return captured;
-}
 
 export function kinesisFromSdk(client: KinesisClient): KinesisApi {
   const exchange = usesDefaultHandler(client) ? new HttpExchange() : undefined;
   return {
+    fanOut: fanOutFromSdk(client),
     listShards: async ({ streamName, nextToken, filter }, abortSignal) => {
       // A page after the first takes the token alone.
       const input =
@@ -103,11 +53,7 @@ export function kinesisFromSdk(client: KinesisClient): KinesisApi {
         records: scanned.records ?? (output.Records ?? []).map(fromSdkRecord),
         ...(output.NextShardIterator ? { nextShardIterator: output.NextShardIterator } : {}),
         millisBehindLatest: output.MillisBehindLatest ?? 0,
-        childShards: (output.ChildShards ?? []).map((child) => ({
-          shardId: child.ShardId ?? '',
-          parentShards: child.ParentShards ?? [],
-          hashKeyRange: hashKeyRange(child.HashKeyRange),
-        })),
+        childShards: (output.ChildShards ?? []).map(fromSdkChildShard),
         ...captured,
       };
     },

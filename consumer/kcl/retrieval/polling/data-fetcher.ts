@@ -22,7 +22,7 @@ export interface KinesisDataFetcherOptions {
  * AT the position, not after it: the record there may be an aggregate that was checkpointed in its middle. The reader leaves
  * out what it has had already.
  */
-function openAt(start: StartingPosition): IteratorPosition {
+export function openAt(start: StartingPosition): IteratorPosition {
   if (start.type !== 'AFTER') return start;
   const { sequenceNumber } = start.position;
   if (!isSentinel(sequenceNumber)) return { type: 'AT_SEQUENCE_NUMBER', sequenceNumber };
