@@ -1,4 +1,5 @@
 /** How provisioning reaches the services: by their own APIs, and by what CloudFormation does that no API here does. */
+import type { FunctionDefinition } from '../services/lambda/lambda-service';
 import { AwsError } from '../gateway/service';
 import type { QueueMappingRequest } from './resources/lambda';
 
@@ -9,7 +10,7 @@ export interface ServiceCalls {
   rest(service: string, request: RestRequest): Promise<string>;
   /** Gives the role credentials of its own. */
   registerRole(roleArn: string): void;
-  putFunction(definition: FunctionRequest): Promise<void>;
+  putFunction(definition: FunctionDefinition): Promise<void>;
   putQueueMapping(mapping: QueueMappingRequest): void;
   /** Folder or file of a file asset. */
   fileAsset(objectKey: string): string | undefined;
@@ -22,20 +23,6 @@ export interface RestRequest {
   /** Sent as it is where it is text, else as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface FunctionRequest {
-  readonly name: string;
-  readonly arn: string;
-  readonly runtime: string;
-  readonly handler: string;
-  readonly roleArn: string;
-  /** Folder of the code; undefined for inline code. */
-  readonly directory: string | undefined;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly timeout: number;
-  readonly memorySize: number;
-  readonly description?: string;
 }
 
 /**
