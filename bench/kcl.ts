@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { kinesisFromSdk } from '../consumer/kcl/adapters/kinesis-sdk';
 import { deaggregate } from '../consumer/kcl/retrieval/kpl/deaggregate';
 import { compare, table, type Contender } from './measure';
@@ -23,38 +24,50 @@ async function startServer(): Promise<{ endpoint: string; stop: () => void }> {
   return { endpoint: `http://127.0.0.1:${String(port)}`, stop: () => child.disconnect() };
 }
 
-/** Both contenders end with each record's payload as bytes, its keys and its time; the sums show that they are the same. */
+/** All contenders end with each record's payload as bytes, its keys and its time; the sums show that they are the same. */
 async function fetchAndSplit(rounds: number): Promise<string> {
   const server = await startServer();
-  const client = new KinesisClient({
+  const settings = {
     endpoint: server.endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'any' },
-  });
-  const kinesis = kinesisFromSdk(client);
-  const sums = [0, 0];
-  const plain: Contender = {
-    name: 'client-kinesis GetRecords loop',
-    run: async () => {
-      const { Records = [] } = await client.send(new GetRecordsCommand({ ShardIterator: 'i', Limit: 10_000 }));
-      for (const { Data } of Records) sums[0] = (sums[0]! + Data!.length * Data![Data!.length >> 1]!) % 1e9;
-      return Records.length;
-    },
   };
-  const own: Contender = {
-    name: 'consumer/kcl',
+  const client = new KinesisClient(settings);
+  const http1Client = new KinesisClient({ ...settings, requestHandler: new NodeHttpHandler() });
+  const kinesis = kinesisFromSdk(client);
+  const sums = new Set<number>();
+  const contender = (name: string, read: () => Promise<readonly Uint8Array[]>): Contender => ({
+    name,
     run: async () => {
-      const { records } = await kinesis.getRecords({ shardIterator: 'i', limit: 10_000 });
-      for (const { data } of records) sums[1] = (sums[1]! + data.length * data[data.length >> 1]!) % 1e9;
-      return records.length;
+      const payloads = await read();
+      let sum = 0;
+      for (const data of payloads) sum = (sum + data.length * (data[data.length >> 1] as number)) % 1e9;
+      sums.add(sum);
+      return payloads.length;
     },
+  });
+  const plain = (from: KinesisClient) => async () => {
+    const { Records = [] } = await from.send(
+      new GetRecordsCommand({ ShardIterator: 'i', Limit: RECORDS_PER_RESPONSE }),
+    );
+    return Records.map(({ Data }) => Data as Uint8Array);
+  };
+  const own = async () => {
+    const { records } = await kinesis.getRecords({ shardIterator: 'i', limit: RECORDS_PER_RESPONSE });
+    return records.map(({ data }) => data);
   };
   try {
-    const results = await compare([plain, own], rounds, 3);
-    if (sums[0] !== sums[1]) throw new Error('the two did not read the same payloads');
+    const contenders = [
+      contender('client-kinesis GetRecords loop', plain(client)),
+      contender('the same, over HTTP/1.1', plain(http1Client)),
+      contender('consumer/kcl', own),
+    ];
+    const results = await compare(contenders, rounds, 3);
+    if (sums.size !== 1) throw new Error('the contenders did not read the same payloads');
     return table(`Fetch and split: ${RECORDS_PER_RESPONSE} records a response, over loopback`, results);
   } finally {
     client.destroy();
+    http1Client.destroy();
     server.stop();
   }
 }

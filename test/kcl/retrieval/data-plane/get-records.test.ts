@@ -1,9 +1,15 @@
 /** GetRecords over real sockets: what goes out is signed for HTTP/1.1, what comes back is read from its bytes. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { kinesisFromSdk } from '../../../../consumer/kcl/adapters/kinesis-sdk';
 import type { KinesisApi } from '../../../../consumer/kcl/dependencies';
+import { generateKeys, issueCertificate } from '../../../../local/services/iot/x509';
 
 let answer: (response: ServerResponse, request: IncomingMessage) => void;
 let requests: { headers: IncomingMessage['headers']; body: string; port: number | undefined }[] = [];
@@ -150,4 +156,67 @@ test('the signal ends a read that gets no answer', async () => {
   const abort = new AbortController();
   answer = () => abort.abort();
   await expect(read(abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+describe('over TLS', () => {
+  let tls: Server;
+  let directory: string;
+  const versions: string[] = [];
+
+  beforeAll(async () => {
+    const { publicKey, privateKey } = generateKeys();
+    const subject = 'localhost';
+    const [notBefore, notAfter] = [Date.now() - 3_600_000, Date.now() + 3_600_000];
+    const issuer = { subject: 'authority', privateKey };
+    const alternativeNames = ['127.0.0.1'];
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const cert = issueCertificate(
+      { subject, publicKey, notBefore, notAfter, usage: 'server', alternativeNames },
+      issuer,
+    );
+    const authority = { subject: issuer.subject, publicKey, notBefore, notAfter, usage: 'authority' } as const;
+    directory = mkdtempSync(path.join(tmpdir(), 'kcl-tls-'));
+    writeFileSync(path.join(directory, 'authority.pem'), issueCertificate(authority, issuer));
+    tls = createTlsServer({ key, cert }, (request, response) => {
+      versions.push(request.httpVersion);
+      request.resume().on('end', () => response.end(bodyOf(['secret'])));
+    });
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    tls.closeAllConnections();
+    tls.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** In a process of its own: Node reads the authorities at its start. It ends by itself, idle connections or not. */
+  async function readInProcess(environment: Record<string, string>): Promise<string> {
+    const program = `
+      const { KinesisClient } = require('@aws-sdk/client-kinesis');
+      const { kinesisFromSdk } = require('./consumer/kcl/adapters/kinesis-sdk');
+      const endpoint = 'https://127.0.0.1:${(tls.address() as AddressInfo).port}';
+      const credentials = { accessKeyId: 'AKID', secretAccessKey: 'secret' };
+      const client = new KinesisClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 1 });
+      kinesisFromSdk(client).getRecords({ shardIterator: 'i', limit: 1 }).then(
+        ({ records }) => console.log(records.map(({ data }) => Buffer.from(data).toString()).join()),
+        (error) => console.log(error.code),
+      );`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '-e', program], {
+      cwd: path.resolve(__dirname, '../../../..'),
+      env: { PATH: process.env['PATH'], ...environment },
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    await new Promise((resolve) => child.on('close', resolve));
+    return output.trim();
+  }
+
+  test('a server is believed whose authority is known to the process; HTTP/1.1 is spoken', async () => {
+    const trusting = { NODE_EXTRA_CA_CERTS: path.join(directory, 'authority.pem') };
+    expect(await Promise.all([readInProcess(trusting), readInProcess({})])).toEqual([
+      'secret',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    ]);
+    expect(versions).toEqual(['1.1']);
+  }, 20_000);
 });

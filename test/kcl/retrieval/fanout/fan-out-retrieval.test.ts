@@ -206,4 +206,29 @@ describe('over the real client', () => {
     await running;
     expect(scheduler.status()).toMatchObject({ state: 'SHUT_DOWN', bytesInMemory: 0 });
   }, 30_000);
+
+  test('the signal ends a subscription that began, and its connection', async () => {
+    await services.createStream('silent', 1);
+    const { Consumer } = await services.kinesis.send(
+      new RegisterStreamConsumerCommand({
+        StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/silent',
+        ConsumerName: 'app',
+      }),
+    );
+    const { fanOut } = adapters.kinesisFromSdk(services.kinesis);
+    const ending = new AbortController();
+    const { events, date } = await fanOut!.subscribeToShard(
+      {
+        consumerArn: Consumer!.ConsumerARN!,
+        shardId: 'shardId-000000000000',
+        position: { type: 'AT_TIMESTAMP', timestamp: Date.now() - 1_000 },
+      },
+      ending.signal,
+    );
+    expect(Math.abs(date! - Date.now())).toBeLessThan(10_000);
+    expect((await events.next()).value).toMatchObject({ records: [], childShards: [] });
+    const pending = events.next().catch(() => ({ done: true }));
+    ending.abort();
+    expect(await pending).toMatchObject({ done: true });
+  });
 });
