@@ -169,6 +169,15 @@ export interface DynamoDbApi {
     input: { readonly TableName: string; readonly ConsistentRead?: boolean; readonly ExclusiveStartKey?: Item },
     signal?: AbortSignal,
   ): Promise<{ readonly Items: readonly Item[]; readonly LastEvaluatedKey?: Item }>;
+  /** Of an index; always eventually consistent. */
+  query(
+    input: ExpressionInput & {
+      readonly IndexName: string;
+      readonly KeyConditionExpression: string;
+      readonly ExclusiveStartKey?: Item;
+    },
+    signal?: AbortSignal,
+  ): Promise<{ readonly Items: readonly Item[]; readonly LastEvaluatedKey?: Item }>;
   describeTable(input: { readonly TableName: string }, signal?: AbortSignal): Promise<TableDescription>;
 }
 
@@ -178,6 +187,8 @@ export interface LeaseHolderContext {
   readonly uuid: () => string;
   readonly metrics: MetricsFactory;
   readonly onLost: (leaseKey: string, concurrencyToken: string) => void;
+  /** Called when a leader of KCL 3 asks this worker to hand a lease over; what is held shows it by its `checkpointOwner`. */
+  readonly onHandoff: () => void;
 }
 
 /** Makes a holder that renews elsewhere than in the worker's own event loop; undefined where it cannot here. */
@@ -185,6 +196,16 @@ export type LeaseHolderFactory = (
   settings: LeaseHolderSettings,
   context: LeaseHolderContext,
 ) => LeaseHolder | undefined;
+
+/** One of KCL's worker metrics: how busy the machine or the task is. */
+export interface WorkerMetric {
+  /** KCL's WorkerMetricType: C cpu, M memory, NI and NO network. */
+  readonly shortName: 'C' | 'M' | 'NI' | 'NO';
+  /** Utilisation in percent above which a leader takes leases from this worker, 1…100. */
+  readonly maxUtilization: number;
+  /** Mean utilisation in percent since the last call, 0…100. A rejection is reported as −1, and the worker gets no leases meanwhile. */
+  capture(): Promise<number>;
+}
 
 export interface Dependencies {
   readonly kinesis: KinesisApi;
@@ -197,4 +218,6 @@ export interface Dependencies {
   readonly metrics: MetricsFactory;
   /** @default renewals in the worker's own event loop */
   readonly leaseHolder?: LeaseHolderFactory;
+  /** For a leader of KCL 3. @default none: the leader goes by the throughput of the worker's leases */
+  readonly workerMetrics?: readonly WorkerMetric[];
 }

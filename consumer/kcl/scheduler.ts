@@ -84,7 +84,8 @@ export class Scheduler {
       maxAttempts: config.maxListShardsRetryAttempts,
       backoff: config.listShardsBackoffTimeMillis,
     });
-    const holding = { log, metrics, uuid, onLost: () => this.wakeup.wake() };
+    const wake = (): void => this.wakeup.wake();
+    const holding = { log, metrics, uuid, onLost: wake, onHandoff: wake };
     const settings = {
       workerId: config.workerId,
       failoverTime: config.failoverTimeMillis,
@@ -182,7 +183,7 @@ export class Scheduler {
       try {
         await verifyLeaseTable(dynamodb, this.config.leaseTableName);
         await verifyConsumer(kinesis, clock, this.config);
-        checkFleet(await this.refresher.listOtherEntities(), clock.now());
+        checkFleet((await this.refresher.readTable()).others, clock.now());
         await this.syncShards();
         await holdOwnLeases(this.holder, this.refresher, this.config.workerId, () => clock.monotonic());
         return;

@@ -4,6 +4,7 @@ import {
   DescribeTableCommand,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   ScanCommand,
   UpdateItemCommand,
   type AttributeValue as SdkValue,
@@ -36,6 +37,13 @@ export function dynamoFromSdk(client: DynamoDBClient): DynamoDbApi {
     },
     scan: async (input, abortSignal) => {
       const output = await client.send(new ScanCommand(toSdk(input) as never), { abortSignal });
+      return {
+        Items: (output.Items ?? []) as Item[],
+        ...(output.LastEvaluatedKey === undefined ? {} : { LastEvaluatedKey: output.LastEvaluatedKey as Item }),
+      };
+    },
+    query: async (input, abortSignal) => {
+      const output = await client.send(new QueryCommand(toSdk(input) as never), { abortSignal });
       return {
         Items: (output.Items ?? []) as Item[],
         ...(output.LastEvaluatedKey === undefined ? {} : { LastEvaluatedKey: output.LastEvaluatedKey as Item }),

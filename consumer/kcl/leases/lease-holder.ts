@@ -18,6 +18,8 @@ export interface LeaseTimes {
   confirmedAt: number;
   /** When the lease's consumer last gave a sign of life. */
   aliveAt: number;
+  /** Bytes that the consumer has processed. */
+  bytes: number;
 }
 
 export interface LeaseHolder {
@@ -41,12 +43,12 @@ export interface LeaseHolder {
    * @throws ThrottlingError or DependencyError when the write could not be made; what is held is as before
    */
   update(leaseKey: string, concurrencyToken: string, change: LeaseChange): Promise<Lease>;
-  /** Gives the lease up, in the table too. Does nothing when it is not held under this token. */
+  /** Gives the lease up, in the table too; a lease in a handoff goes to its new owner. Does nothing when it is not held under this token. */
   evict(leaseKey: string, concurrencyToken: string): Promise<void>;
   /** Forgets the lease without a word to the table. */
   drop(leaseKey: string, concurrencyToken: string): void;
-  /** The lease's consumer is alive. */
-  stamp(leaseKey: string, concurrencyToken: string): void;
+  /** The lease's consumer is alive, and has processed so many bytes more. */
+  stamp(leaseKey: string, concurrencyToken: string, bytes?: number): void;
 }
 
 /** What a holder is made from; all durations in milliseconds. Can be sent to another thread. */

@@ -11,15 +11,23 @@ export type WriteOutcome =
 export interface LeaseRefresher {
   /** Every lease row, strongly consistent; rows of other kinds are left out, unreadable ones logged and left out. */
   listLeases(): Promise<readonly Lease[]>;
-  /** The table's rows that are no leases. */
-  listOtherEntities(): Promise<readonly Item[]>;
+  /** The whole table in one scan: the leases, and the rows that are none. */
+  readTable(): Promise<{ readonly leases: readonly Lease[]; readonly others: readonly Item[] }>;
+  /** By the owner index: eventually consistent, the same for both parties of a handoff only once that is over. */
+  listLeaseKeysOf(owner: string): Promise<readonly string[]>;
   getLease(leaseKey: string): Promise<Lease | undefined>;
   /** @returns false when there was a row already */
   createLeaseIfNotExists(lease: Lease): Promise<boolean>;
   renewLease(lease: Lease): Promise<WriteOutcome>;
   /** Take or steal for `owner`, if the counter is still the one seen. */
   takeLease(lease: Lease, owner: string): Promise<WriteOutcome>;
-  /** Gives the lease up, if its owner is still the one seen. */
+  /**
+   * As the leader: makes `owner` the owner, if the owners are still those seen and, where `idle`, the counter too.
+   */
+  assignLease(lease: Lease, owner: string, idle: boolean): Promise<WriteOutcome>;
+  /** As the leader: asks the owner to hand over to `owner`, if the owners are still those seen. */
+  startHandoff(lease: Lease, owner: string): Promise<WriteOutcome>;
+  /** Gives the lease up, or ends its handoff, if its owner is still the one seen. */
   evictLease(lease: Lease): Promise<WriteOutcome>;
   /** Checkpoint and prepared checkpoint, if the counter is still the one seen. */
   updateLease(lease: Lease, change: LeaseChange): Promise<WriteOutcome>;

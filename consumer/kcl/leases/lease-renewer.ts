@@ -9,6 +9,7 @@ import { actualOwner, isFinished, type Lease } from './lease';
 import type { HeldLease, LeaseHolder, LeaseHolderSettings, LeaseTimes } from './lease-holder';
 import type { LeaseRefresher, WriteOutcome } from './lease-refresher';
 import type { LeaseChange } from './lease-serializer';
+import { ThroughputMeter } from './throughput-meter';
 
 export interface LeaseRenewerOptions extends LeaseHolderSettings {
   readonly refresher: LeaseRefresher;
@@ -18,6 +19,8 @@ export interface LeaseRenewerOptions extends LeaseHolderSettings {
   readonly metrics: MetricsFactory;
   /** Called when a lease is not held any more and this worker did not ask for it. */
   readonly onLost: (leaseKey: string, concurrencyToken: string) => void;
+  /** Called with the row when a leader asks for the lease to be handed over. */
+  readonly onHandoff: (lease: Lease, concurrencyToken: string) => void;
 }
 
 interface Holding {
@@ -25,6 +28,7 @@ interface Holding {
   readonly token: string;
   readonly acquiredCounter: number;
   readonly times: LeaseTimes;
+  readonly throughput: ThroughputMeter;
   readonly mutex: Mutex;
 }
 
@@ -56,7 +60,8 @@ export class LeaseRenewer implements LeaseHolder {
       lease,
       token,
       acquiredCounter: lease.leaseCounter,
-      times: times ?? { confirmedAt: sentAt, aliveAt: this.options.clock.monotonic() },
+      times: times ?? { confirmedAt: sentAt, aliveAt: this.options.clock.monotonic(), bytes: 0 },
+      throughput: new ThroughputMeter(this.options.clock.monotonic()),
       mutex: new Mutex(),
     });
     if (before) this.options.onLost(lease.leaseKey, before.token);
@@ -77,9 +82,11 @@ export class LeaseRenewer implements LeaseHolder {
     return holding ? Math.max(0, this.left(holding)) : 0;
   }
 
-  stamp(leaseKey: string, token: string): void {
+  stamp(leaseKey: string, token: string, bytes = 0): void {
     const holding = this.find(leaseKey, token);
-    if (holding) holding.times.aliveAt = this.options.clock.monotonic();
+    if (!holding) return;
+    holding.times.aliveAt = this.options.clock.monotonic();
+    holding.times.bytes += bytes;
   }
 
   drop(leaseKey: string, token: string): void {
@@ -149,8 +156,11 @@ export class LeaseRenewer implements LeaseHolder {
       this.drop(leaseKey, token);
       for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
         try {
-          await this.options.refresher.evictLease(holding.lease);
-          return;
+          const { written, ...refused } = await this.options.refresher.evictLease(holding.lease);
+          const current = written ? undefined : (refused as { current?: Lease }).current;
+          // A handoff that began meanwhile is ended instead.
+          if (current?.checkpointOwner !== this.options.workerId || holding.lease.checkpointOwner !== undefined) return;
+          holding.lease = current;
         } catch (error) {
           this.options.log('warn', 'a lease could not be given up; if no attempt succeeds it expires', {
             shardId: leaseKey,
@@ -181,6 +191,7 @@ export class LeaseRenewer implements LeaseHolder {
 
   private async renew(holding: Holding): Promise<void> {
     const shardId = holding.lease.leaseKey;
+    const throughputKBps = holding.throughput.measure(holding.times.bytes, this.options.clock.monotonic());
     for (let attempt = 0; attempt < RENEW_ATTEMPTS; attempt++) {
       if (this.holdings.get(shardId) !== holding) return;
       const sentAt = this.options.clock.monotonic();
@@ -194,7 +205,7 @@ export class LeaseRenewer implements LeaseHolder {
         return;
       }
       try {
-        const outcome = await this.options.refresher.renewLease(holding.lease);
+        const outcome = await this.options.refresher.renewLease({ ...holding.lease, throughputKBps });
         if (!this.accept(holding, outcome, sentAt)) return;
         if (outcome.written) return;
       } catch (error) {
@@ -221,7 +232,9 @@ export class LeaseRenewer implements LeaseHolder {
     const lostAnswer = current?.leaseOwner === holding.lease.leaseOwner && current?.leaseCounter === next;
     const handoff = current?.checkpointOwner === me && current.leaseCounter <= next;
     if (current && actualOwner(current) === me && (lostAnswer || handoff)) {
+      const begins = handoff && holding.lease.checkpointOwner === undefined;
       holding.lease = current;
+      if (begins) this.options.onHandoff(current, holding.token);
       return true;
     }
     this.lose(holding, current === undefined ? 'its row is gone' : 'another worker took it', current);

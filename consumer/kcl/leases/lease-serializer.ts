@@ -11,7 +11,7 @@ import type { Lease } from './lease';
 export const KEY_ATTRIBUTE = 'leaseKey';
 export const OWNER_ATTRIBUTE = 'leaseOwner';
 export const OWNER_INDEX = 'LeaseOwnerToLeaseKeyIndex';
-const ENTITY_TYPE = 'entityType';
+export const ENTITY_TYPE = 'entityType';
 const ENTITY_LEASE = 'LEASE';
 
 /** What a holder changes of its row; `null` removes. */
@@ -206,16 +206,39 @@ export function takeUpdate(lease: Lease, owner: string): Update {
   return update.build();
 }
 
-/** Lets a lease go. During a handoff the new owner stays in `leaseOwner`. */
+/**
+ * The leader's word: `owner` has the lease from now on, and a handoff that was on is over. On the owners seen; where the lease
+ * was judged by its counter (`idle`), on that too, so that an owner who renews at the last moment keeps it. KCL asks for the owners alone.
+ */
+export function assignUpdate(lease: Lease, owner: string, idle: boolean): Update {
+  const update = new UpdateBuilder(lease.leaseKey)
+    .set(OWNER_ATTRIBUTE, { S: owner })
+    .increment('leaseCounter')
+    .increment('ownerSwitchesSinceCheckpoint')
+    .remove('checkpointOwner')
+    .expectRow()
+    .expect(OWNER_ATTRIBUTE, text(lease.leaseOwner))
+    .expect('checkpointOwner', text(lease.checkpointOwner));
+  if (idle) update.expect('leaseCounter', counter(lease.leaseCounter));
+  return update.build();
+}
+
+/** Begins a graceful handoff. The counter stays: it goes on being the old owner's heartbeat. */
+export function handoffUpdate(lease: Lease, owner: string): Update {
+  const update = new UpdateBuilder(lease.leaseKey).set(OWNER_ATTRIBUTE, { S: owner }).expectRow();
+  if (lease.leaseOwner !== undefined) update.set('checkpointOwner', { S: lease.leaseOwner });
+  return update.expect(OWNER_ATTRIBUTE, text(lease.leaseOwner)).expect('checkpointOwner', undefined).build();
+}
+
+/** Lets a lease go. During a handoff the new owner stays in `leaseOwner`: this is how the old one finishes it. */
 export function evictUpdate(lease: Lease): Update {
   const update = new UpdateBuilder(lease.leaseKey)
     .increment('leaseCounter')
     .expectRow()
     .expect(OWNER_ATTRIBUTE, text(lease.leaseOwner))
     .expect('checkpointOwner', text(lease.checkpointOwner));
-  return (
-    lease.checkpointOwner === undefined ? update.remove(OWNER_ATTRIBUTE) : update.remove('checkpointOwner')
-  ).build();
+  if (lease.checkpointOwner === undefined) return update.remove(OWNER_ATTRIBUTE).build();
+  return update.increment('ownerSwitchesSinceCheckpoint').remove('checkpointOwner').build();
 }
 
 /** Checkpoint, prepared checkpoint: by the holder, on the counter it wrote last. */

@@ -2,6 +2,7 @@
 import type { Clock, Log, MetricsFactory } from '../dependencies';
 import { describeError } from '../common/errors';
 import type { Lease } from './lease';
+import { LeaseObserver } from './lease-observer';
 import type { LeaseRefresher } from './lease-refresher';
 import { decideLeasesToTake, type ObservedLease } from './lease-taking';
 
@@ -25,14 +26,8 @@ export interface LeaseTakerOptions {
   readonly isBlocked: (leaseKey: string) => boolean;
 }
 
-interface Observation {
-  readonly counter: number;
-  /** Monotonic; −Infinity where never renewed. */
-  readonly movedBefore: number;
-}
-
 export class LeaseTaker {
-  private observations = new Map<string, Observation>();
+  private readonly observer = new LeaseObserver();
   private rows: readonly Lease[] = [];
 
   constructor(private readonly options: LeaseTakerOptions) {}
@@ -76,22 +71,10 @@ export class LeaseTaker {
     return taken;
   }
 
-  /**
-   * Ages are what this worker can vouch for: from the end of the scan that first showed the counter to the start of the
-   * present one. An owner counts from the sending of its renewal, which is earlier, so it stops before others start.
-   */
   private async look(): Promise<ObservedLease[]> {
     const scanStart = this.options.clock.monotonic();
     this.rows = await this.options.refresher.listLeases();
-    const scanEnd = this.options.clock.monotonic();
-    const seen = new Map<string, Observation>();
-    for (const { leaseKey, leaseCounter, leaseOwner } of this.rows) {
-      const before = this.observations.get(leaseKey);
-      const movedBefore = before !== undefined || leaseOwner !== undefined ? scanEnd : -Infinity;
-      seen.set(leaseKey, before?.counter === leaseCounter ? before : { counter: leaseCounter, movedBefore });
-    }
-    this.observations = seen;
-    return this.rows.map((lease) => ({ lease, idle: scanStart - (seen.get(lease.leaseKey)?.movedBefore ?? scanEnd) }));
+    return this.observer.observe(this.rows, scanStart, this.options.clock.monotonic());
   }
 
   private async take(lease: Lease): Promise<boolean> {

@@ -183,6 +183,7 @@ export class ShardConsumer {
       if (!batch) continue;
       const delivered = await this.delivery.deliver(batch);
       publisher.release(batch);
+      this.stamp(delivered ? batch.bytes : 0);
       if (delivered && batch.childShards) {
         this.children = batch.childShards;
         this.shutdown('SHARD_END');
@@ -252,8 +253,8 @@ export class ShardConsumer {
       : { from: MIN_HASH_KEY, to: MAX_HASH_KEY };
   }
 
-  private stamp(): void {
-    this.options.holder.stamp(this.shardId, this.concurrencyToken);
+  private stamp(bytes = 0): void {
+    this.options.holder.stamp(this.shardId, this.concurrencyToken, bytes);
   }
 
   private async guard(callback: string, call: () => Promise<void>): Promise<void> {

@@ -23,15 +23,16 @@ export type ToThread =
 
 export type FromThread =
   | (Held & { readonly type: 'lost' })
+  | (Held & { readonly type: 'handoff'; readonly lease: Lease })
   | { readonly type: 'done'; readonly id: number; readonly lease: Lease | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly name: string; readonly message: string }
   | { readonly type: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields | undefined };
 
-/** A lease's times in memory that both threads see, in whole microseconds: 64-bit integers are read and written whole. */
+/** A lease's times in memory that both threads see, in whole microseconds, and its bytes: 64-bit integers are read and written whole. */
 export class SharedTimes implements LeaseTimes {
   private readonly cells: BigInt64Array;
 
-  constructor(readonly buffer: SharedArrayBuffer = new SharedArrayBuffer(16)) {
+  constructor(readonly buffer: SharedArrayBuffer = new SharedArrayBuffer(24)) {
     this.cells = new BigInt64Array(buffer);
   }
 
@@ -49,5 +50,13 @@ export class SharedTimes implements LeaseTimes {
 
   set aliveAt(millis: number) {
     Atomics.store(this.cells, 1, BigInt(Math.floor(millis * 1_000)));
+  }
+
+  get bytes(): number {
+    return Number(Atomics.load(this.cells, 2));
+  }
+
+  set bytes(bytes: number) {
+    Atomics.store(this.cells, 2, BigInt(bytes));
   }
 }

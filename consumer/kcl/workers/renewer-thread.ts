@@ -24,7 +24,9 @@ function run(port: NonNullable<typeof parentPort>, { settings }: ThreadData): vo
     log,
   });
   const onLost = (leaseKey: string, token: string): void => say({ type: 'lost', leaseKey, token });
-  const renewer = new LeaseRenewer({ ...settings, refresher, clock, uuid, log, metrics, onLost });
+  const onHandoff = (lease: Lease, token: string): void =>
+    say({ type: 'handoff', leaseKey: lease.leaseKey, token, lease });
+  const renewer = new LeaseRenewer({ ...settings, refresher, clock, uuid, log, metrics, onLost, onHandoff });
 
   const answer = async (id: number, work: Promise<Lease | void>): Promise<void> => {
     try {

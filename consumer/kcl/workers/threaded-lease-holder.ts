@@ -114,9 +114,11 @@ export class ThreadedLeaseHolder implements LeaseHolder {
     this.tell({ type: 'drop', leaseKey, token });
   }
 
-  stamp(leaseKey: string, token: string): void {
+  stamp(leaseKey: string, token: string, bytes = 0): void {
     const holding = this.find(leaseKey, token);
-    if (holding) holding.times.aliveAt = this.clock.monotonic();
+    if (!holding) return;
+    holding.times.aliveAt = this.clock.monotonic();
+    holding.times.bytes += bytes;
   }
 
   private spawn(): Worker {
@@ -154,6 +156,12 @@ export class ThreadedLeaseHolder implements LeaseHolder {
       if (!this.find(message.leaseKey, message.token)) return;
       this.holdings.delete(message.leaseKey);
       return this.context.onLost(message.leaseKey, message.token);
+    }
+    if (message.type === 'handoff') {
+      const holding = this.find(message.leaseKey, message.token);
+      if (!holding) return;
+      holding.lease = message.lease;
+      return this.context.onHandoff();
     }
     const request = this.requests.get(message.id);
     this.requests.delete(message.id);

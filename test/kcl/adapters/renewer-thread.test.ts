@@ -98,6 +98,7 @@ async function holderOf(workerId: string, keys: readonly string[]): Promise<Leas
       uuid: () => `token-${tokens++}`,
       metrics: noMetrics,
       onLost: (key) => void lost.push(key),
+      onHandoff: () => undefined,
     },
   )!;
   holders.push(holder);

@@ -5,7 +5,7 @@ import {
   type ExtendedSequenceNumber,
 } from '../../../consumer/kcl/common/extended-sequence-number';
 import type { SchedulerConfigInput } from '../../../consumer/kcl/config';
-import { isFinished, type Lease } from '../../../consumer/kcl/leases/lease';
+import { actualOwner, isFinished, type Lease } from '../../../consumer/kcl/leases/lease';
 import { isLeaseItem, leaseFromItem } from '../../../consumer/kcl/leases/lease-serializer';
 import type { KinesisClientRecord, ShardRecordProcessor, StartingPosition } from '../../../consumer/kcl/processor';
 import { Scheduler } from '../../../consumer/kcl/scheduler';
@@ -156,7 +156,8 @@ export class Cluster {
     if (row.leaseCounter < old.leaseCounter) this.violations.push(`${key}: leaseCounter went back`);
     if (moved === 0) return;
     if (moved < 0) this.violations.push(`${key}: checkpoint went back from ${show(old.checkpoint)}`);
-    if (old.leaseOwner !== caller) this.violations.push(`${key}: ${caller} checkpointed over ${old.leaseOwner}`);
+    const owner = actualOwner(old);
+    if (owner !== caller) this.violations.push(`${key}: ${caller} checkpointed over ${owner}`);
     for (const record of this.stream.shard(key).records) {
       const at = { sequenceNumber: record.sequenceNumber, subSequenceNumber: 0 };
       if (compareExtended(at, row.checkpoint) > 0) break;

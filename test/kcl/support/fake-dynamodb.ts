@@ -85,6 +85,12 @@ export class FakeTable {
     };
   }
 
+  /** Of the owner index. */
+  query(owner: string): Item[] {
+    const rows = [...this.rows.values()].filter((row) => row['leaseOwner']?.S === owner);
+    return rows.map((row) => ({ leaseKey: row['leaseKey']!, leaseOwner: row['leaseOwner']! }));
+  }
+
   private mutate(
     operation: Write['operation'],
     key: string,

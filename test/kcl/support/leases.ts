@@ -22,6 +22,7 @@ export class LeaseBench {
   readonly table = new FakeTable();
   readonly host: WorkerHost;
   readonly lost: string[] = [];
+  readonly handoffs: string[] = [];
   readonly refresher: DynamoDbLeaseRefresher;
   readonly renewer: LeaseRenewer;
 
@@ -45,6 +46,7 @@ export class LeaseBench {
       maxConcurrency: 20,
       requestTimeout: 3_000,
       onLost: (key) => this.lost.push(key),
+      onHandoff: ({ leaseKey }) => this.handoffs.push(leaseKey),
     });
   }
 

@@ -90,6 +90,8 @@ export class WorkerHost {
       updateItem: (input) => this.request(() => ({ Attributes: table.update(input, name) })),
       deleteItem: ({ Key }) => this.request(() => table.delete(Key, name)),
       scan: ({ ExclusiveStartKey }) => this.request(() => table.scan(ExclusiveStartKey)),
+      query: ({ ExpressionAttributeValues }) =>
+        this.request(() => ({ Items: table.query(Object.values(ExpressionAttributeValues ?? {})[0]?.S ?? '') })),
       describeTable: () => this.request(() => table.description),
     };
   }

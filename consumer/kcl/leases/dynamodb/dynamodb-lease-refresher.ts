@@ -5,14 +5,19 @@ import { withTimeout } from '../../common/timing';
 import { actualOwner, type Lease } from '../lease';
 import type { LeaseRefresher, WriteOutcome } from '../lease-refresher';
 import {
+  assignUpdate,
   changeUpdate,
   createCondition,
   evictUpdate,
+  handoffUpdate,
   isLeaseItem,
   itemFromLease,
+  KEY_ATTRIBUTE,
   leaseFromItem,
   leaseKey,
   metaInfoUpdate,
+  OWNER_ATTRIBUTE,
+  OWNER_INDEX,
   renewUpdate,
   takeUpdate,
   type LeaseChange,
@@ -34,11 +39,29 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
   constructor(private readonly options: DynamoDbLeaseRefresherOptions) {}
 
   async listLeases(): Promise<readonly Lease[]> {
-    return (await this.scan()).flatMap((item) => (isLeaseItem(item) ? (this.parse(item) ?? []) : []));
+    return (await this.readTable()).leases;
   }
 
-  async listOtherEntities(): Promise<readonly Item[]> {
-    return (await this.scan()).filter((item) => !isLeaseItem(item));
+  async readTable(): Promise<{ leases: readonly Lease[]; others: readonly Item[] }> {
+    const items = await this.scan();
+    return {
+      leases: items.flatMap((item) => (isLeaseItem(item) ? (this.parse(item) ?? []) : [])),
+      others: items.filter((item) => !isLeaseItem(item)),
+    };
+  }
+
+  async listLeaseKeysOf(owner: string): Promise<readonly string[]> {
+    const input = {
+      TableName: this.options.tableName,
+      IndexName: OWNER_INDEX,
+      KeyConditionExpression: '#owner = :owner',
+      ExpressionAttributeNames: { '#owner': OWNER_ATTRIBUTE },
+      ExpressionAttributeValues: { ':owner': { S: owner } },
+    };
+    const items = await this.pages('Query', (start, signal) =>
+      this.options.dynamodb.query({ ...input, ...start }, signal),
+    );
+    return items.flatMap((item) => item[KEY_ATTRIBUTE]?.S ?? []);
   }
 
   async getLease(key: string): Promise<Lease | undefined> {
@@ -80,6 +103,14 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
     return outcome;
   }
 
+  assignLease(lease: Lease, owner: string, idle: boolean): Promise<WriteOutcome> {
+    return this.write(assignUpdate(lease, owner, idle));
+  }
+
+  startHandoff(lease: Lease, owner: string): Promise<WriteOutcome> {
+    return this.write(handoffUpdate(lease, owner));
+  }
+
   evictLease(lease: Lease): Promise<WriteOutcome> {
     return this.write(evictUpdate(lease));
   }
@@ -98,21 +129,26 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
     );
   }
 
+  private scan(): Promise<Item[]> {
+    const { dynamodb, tableName } = this.options;
+    return this.pages('Scan', (start, signal) =>
+      dynamodb.scan({ TableName: tableName, ConsistentRead: true, ...start }, signal),
+    );
+  }
+
   /** All pages: one may be empty of leases, or of anything, and still not be the last. */
-  private async scan(): Promise<Item[]> {
+  private async pages(
+    what: string,
+    read: (
+      start: { ExclusiveStartKey?: Item },
+      signal: AbortSignal,
+    ) => Promise<{ readonly Items: readonly Item[]; readonly LastEvaluatedKey?: Item }>,
+  ): Promise<Item[]> {
     const items: Item[] = [];
     let start: Item | undefined;
     do {
-      const page = await this.request('Scan', (signal) =>
-        this.options.dynamodb.scan(
-          {
-            TableName: this.options.tableName,
-            ConsistentRead: true,
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          },
-          signal,
-        ),
-      );
+      const from = start === undefined ? {} : { ExclusiveStartKey: start };
+      const page = await this.request(what, (signal) => read(from, signal));
       items.push(...page.Items);
       start = page.LastEvaluatedKey;
     } while (start !== undefined);
