@@ -120,25 +120,29 @@ async function check(simulation: Simulation): Promise<{ generations: number }> {
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 2);
 const FIRST = Number(process.env['SIMULATION_FIRST_SEED'] ?? 1);
 
-test('whatever crashes, pauses or is lost: each reading once in the newest generation, nothing lost, nothing changed', async () => {
-  let crashes = 0;
-  let generations = 0;
-  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-    // Every second seed folds in shared tasks.
-    const rowsPerBucket = seed % 2 === 0 ? 20 : undefined;
-    const simulation = new Simulation({ seed, workers: 3, faultRate: 0.01, publishes: 300, rowsPerBucket });
-    try {
-      await simulation.run();
-      generations += (await check(simulation)).generations;
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+test(
+  'whatever crashes, pauses or is lost: each reading once in the newest generation, nothing lost, nothing changed',
+  async () => {
+    let crashes = 0;
+    let generations = 0;
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      // Every second seed folds in shared tasks.
+      const rowsPerBucket = seed % 2 === 0 ? 20 : undefined;
+      const simulation = new Simulation({ seed, workers: 3, faultRate: 0.01, publishes: 300, rowsPerBucket });
+      try {
+        await simulation.run();
+        generations += (await check(simulation)).generations;
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+      }
+      crashes += simulation.crashes;
     }
-    crashes += simulation.crashes;
-  }
-  // The schedule is worth its name: workers died, and partitions were folded again for late readings.
-  expect(crashes).toBeGreaterThan(SEEDS);
-  expect(generations).toBeGreaterThan(10 * SEEDS);
-}, 60_000 + 60_000 * SEEDS);
+    // The schedule is worth its name: workers died, and partitions were folded again for late readings.
+    expect(crashes).toBeGreaterThan(SEEDS);
+    expect(generations).toBeGreaterThan(10 * SEEDS);
+  },
+  60_000 + 60_000 * SEEDS,
+);
 
 test('without faults the same, with as many partitions as hours', async () => {
   const simulation = new Simulation({ seed: 5, workers: 2, faultRate: 1e-12, publishes: 200 });
