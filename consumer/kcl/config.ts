@@ -1,5 +1,7 @@
 /** The scheduler's configuration: KCL 3's names and defaults, validated at once. */
 import { ConfigurationError } from './common/errors';
+import type { ClientVersionConfig } from './coordinator/fleet-mode';
+import type { LeaseAssignmentStrategy } from './coordinator/fleet-view';
 
 /**
  * Where a stream that has no leases yet is read from. LATEST is not offered: the place it means is known only to the
@@ -40,6 +42,23 @@ export interface SchedulerConfig {
    * conditions are the same. @default derived as said
    */
   readonly leaseTakerIntervalMillis: number | undefined;
+  /**
+   * How the workers of the application come by their leases; the same for all. `…_COMPATIBLE_WITH_2X`: each takes its share, as in KCL 2.x.
+   * `…_3X`: a leader among them assigns the leases by load and moves them by graceful handoffs; for joining a fleet of KCL 3 too.
+   * @default CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X
+   */
+  readonly clientVersionConfig: ClientVersionConfig;
+  /** What a leader goes by. @default WORKER_UTILIZATION_AWARE */
+  readonly leaseAssignmentStrategy: LeaseAssignmentStrategy;
+  /**
+   * Time between two runs of the leader (KCL: 20000). Default here: as for `leaseTakerIntervalMillis`; loads are levelled every six
+   * failover times as in KCL. @default derived as said
+   */
+  readonly leaseAssignmentIntervalMillis: number | undefined;
+  /** How long a worker that has to hand a lease over may go on with its batch. @default 30000 */
+  readonly gracefulLeaseHandoffTimeoutMillis: number;
+  /** KB/s; a worker that reads more is given no further lease. @default unlimited */
+  readonly maxThroughputPerHostKBps: number;
   /** @default unlimited */
   readonly maxLeasesForWorker: number;
   /** @default 1 */
@@ -105,6 +124,11 @@ const DEFAULTS: Omit<SchedulerConfig, Required4 | 'leaseTableName'> = {
   failoverTimeMillis: 10_000,
   epsilonMillis: 25,
   leaseTakerIntervalMillis: undefined,
+  clientVersionConfig: 'CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X',
+  leaseAssignmentStrategy: 'WORKER_UTILIZATION_AWARE',
+  leaseAssignmentIntervalMillis: undefined,
+  gracefulLeaseHandoffTimeoutMillis: 30_000,
+  maxThroughputPerHostKBps: Number.MAX_SAFE_INTEGER,
   maxLeasesForWorker: Number.MAX_SAFE_INTEGER,
   maxLeasesToStealAtOneTime: 1,
   enablePriorityLeaseAssignment: true,
@@ -137,6 +161,9 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   failoverTimeMillis: [1_000, 3_600_000],
   epsilonMillis: [0, 1_000],
   leaseTakerIntervalMillis: [50, 3_600_000],
+  leaseAssignmentIntervalMillis: [50, 3_600_000],
+  gracefulLeaseHandoffTimeoutMillis: [0, 3_600_000],
+  maxThroughputPerHostKBps: [1, Number.MAX_SAFE_INTEGER],
   maxLeasesForWorker: [1, Number.MAX_SAFE_INTEGER],
   maxLeasesToStealAtOneTime: [1, 10_000],
   maxLeaseRenewalConcurrency: [1, 1_000],
@@ -158,6 +185,12 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   completedLeaseCleanupIntervalMillis: [100, 86_400_000],
   garbageLeaseCleanupIntervalMillis: [100, 86_400_000],
   leasesRecoveryAuditorExecutionFrequencyMillis: [100, 86_400_000],
+};
+
+/** The values of what is chosen by name. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  clientVersionConfig: ['CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X', 'CLIENT_VERSION_CONFIG_3X'],
+  leaseAssignmentStrategy: ['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'],
 };
 
 function checkInitialPosition(position: unknown, problems: string[]): void {
@@ -197,6 +230,8 @@ export function resolveConfig(input: SchedulerConfigInput): SchedulerConfig {
   checkInitialPosition(config.initialPosition, problems);
   checkConsumer(config, problems);
   for (const [name, value] of Object.entries(config) as [keyof SchedulerConfig, unknown][]) {
+    const choices = CHOICES[name];
+    if (choices && !choices.includes(value as string)) problems.push(`${name} must be ${choices.join(' or ')}`);
     const range = RANGES[name];
     if (!range || value === undefined) continue;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < range[0] || value > range[1]) {

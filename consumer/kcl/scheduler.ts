@@ -7,13 +7,14 @@ import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresh
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
 import { isFinished, type Lease } from './leases/lease';
 import { runChores } from './coordinator/chores';
-import { checkFleet } from './coordinator/fleet-mode';
+import { joinFleet, type JoinedFleet } from './coordinator/join-fleet';
+import { chooseLeaseSource } from './coordinator/choose-lease-source';
 import { holdOwnLeases, type HeldLease, type LeaseHolder } from './leases/lease-holder';
 import type { LeaseRefresher } from './leases/lease-refresher';
 import { LeaseRenewer } from './leases/lease-renewer';
-import { LeaseTaker } from './leases/lease-taker';
-import { LeaseTakerLoop } from './leases/lease-taker-loop';
+import type { LeaseSource } from './leases/lease-source';
 import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
+import { LeaseGracefulShutdownHandler } from './lifecycle/lease-graceful-shutdown-handler';
 import { ShardConsumer } from './lifecycle/shard-consumer';
 import type { FailurePolicy, ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
@@ -34,6 +35,8 @@ export interface SchedulerOptions {
 export interface SchedulerStatus {
   readonly state: 'CREATED' | 'INITIALIZING' | 'STARTED' | 'SHUTTING_DOWN' | 'SHUT_DOWN';
   readonly heldLeases: number;
+  /** In a fleet with a leader: whether this worker is it. */
+  readonly isLeader: boolean;
   readonly shards: readonly {
     readonly shardId: string;
     readonly state: ConsumerState;
@@ -49,8 +52,11 @@ export class Scheduler {
   private readonly refresher: LeaseRefresher;
   private readonly shardDetector: ShardDetector;
   private readonly holder: LeaseHolder;
-  private readonly taker: LeaseTaker;
-  private readonly takerLoop: LeaseTakerLoop;
+  private readonly handoffs: LeaseGracefulShutdownHandler;
+  private readonly requestTimeout: number;
+  private source: LeaseSource | undefined;
+  /** Why the worker stopped by itself. */
+  private failure: Error | undefined;
   private readonly budget: MemoryBudget;
   private readonly wakeup: Wakeup;
   private readonly consumers = new Map<string, ShardConsumer>();
@@ -98,26 +104,12 @@ export class Scheduler {
     this.holder =
       options.dependencies.leaseHolder?.(settings, holding) ??
       new LeaseRenewer({ ...settings, ...holding, clock, refresher: this.refresher });
-    this.taker = new LeaseTaker({
+    this.handoffs = new LeaseGracefulShutdownHandler({
       ...common,
-      ...config,
-      refresher: this.refresher,
-      onLook: (rows) => {
-        this.holder.observe(rows);
-        this.checkParents(rows);
-      },
-      onTaken: (lease, sentAt) => {
-        this.holder.hold(lease, sentAt);
-        this.wakeup.wake();
-      },
-      isBlocked: (leaseKey) => this.isBlocked(leaseKey),
+      holder: this.holder,
+      timeout: config.gracefulLeaseHandoffTimeoutMillis,
     });
-    this.takerLoop = new LeaseTakerLoop({
-      ...common,
-      taker: this.taker,
-      epsilon: config.epsilonMillis,
-      takerInterval: config.leaseTakerIntervalMillis,
-    });
+    this.requestTimeout = requestTimeout;
     this.log = log;
   }
 
@@ -150,6 +142,7 @@ export class Scheduler {
     return {
       state: this.state,
       heldLeases: this.holder.all().length,
+      isLeader: this.source?.isLeader ?? false,
       shards: [...this.consumers.values()].map(({ shardId, state, shutdownReason }) => ({
         shardId,
         state,
@@ -162,44 +155,65 @@ export class Scheduler {
   private async work(): Promise<void> {
     const { signal } = this.shutdownRequested;
     this.state = 'INITIALIZING';
-    await this.initialize(signal);
-    if (signal.aborted) return;
+    const fleet = await this.initialize(signal);
+    if (!fleet || signal.aborted) return;
     this.state = 'STARTED';
     this.holder.start();
-    this.takerLoop.start();
-    const chores = this.startChores(signal);
+    const source = (this.source = chooseLeaseSource({
+      ...this,
+      fleet,
+      dependencies: this.options.dependencies,
+      isBlocked: (leaseKey) => this.isBlocked(leaseKey),
+      onLook: (rows) => {
+        this.holder.observe(rows);
+        this.checkParents(rows);
+      },
+      onHeld: () => this.wakeup.wake(),
+      onModeChange: (error) => {
+        this.failure = error;
+        this.shutdownRequested.abort();
+        this.wakeup.wake();
+      },
+    }));
+    source.start();
+    const chores = this.startChores(source, signal);
     while (!signal.aborted) {
       this.reconcile();
       await this.wakeup.sleep(LOOP_MILLIS);
     }
     this.state = 'SHUTTING_DOWN';
-    await this.stop();
+    await this.stop(source);
     await chores;
+    if (this.failure) throw this.failure;
   }
 
-  private async initialize(signal: AbortSignal): Promise<void> {
+  /** @returns the fleet joined; undefined when told to stop first */
+  private async initialize(signal: AbortSignal): Promise<JoinedFleet | undefined> {
     const { dynamodb, kinesis, clock } = this.options.dependencies;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await verifyLeaseTable(dynamodb, this.config.leaseTableName);
         await verifyConsumer(kinesis, clock, this.config);
-        checkFleet((await this.refresher.readTable()).others, clock.now());
+        const { config, refresher, log, requestTimeout } = this;
+        const fleet = await joinFleet({ dynamodb, clock, config, refresher, log, requestTimeout });
         await this.syncShards();
         await holdOwnLeases(this.holder, this.refresher, this.config.workerId, () => clock.monotonic());
-        return;
+        return fleet;
       } catch (error) {
         if (error instanceof InvalidStateError || attempt >= this.config.maxInitializationAttempts) throw error;
         this.log('warn', 'the start failed and is tried again', { attempt, error: describeError(error) });
         await clock.sleep(this.config.initializationBackoffMillis, signal);
       }
     }
+    return undefined;
   }
 
-  private startChores(signal: AbortSignal): Promise<void> {
+  private startChores(source: LeaseSource, signal: AbortSignal): Promise<void> {
     const { refresher, shardDetector, holder, log, config } = this;
     const { clock, metrics } = this.options.dependencies;
     const syncShards = (): Promise<void> => this.syncShards();
-    return runChores({ config, refresher, shardDetector, holder, log, clock, metrics, syncShards }, signal);
+    const isLeader = (): boolean | undefined => source.isLeader;
+    return runChores({ config, refresher, shardDetector, holder, log, clock, metrics, syncShards, isLeader }, signal);
   }
 
   private async syncShards(): Promise<void> {
@@ -220,8 +234,11 @@ export class Scheduler {
         consumer.shutdown('LEASE_LOST');
       }
     }
-    for (const held of this.holder.all()) {
-      if (!isFinished(held.lease) && !this.consumers.has(held.lease.leaseKey)) this.startConsumer(held);
+    const all = this.holder.all();
+    this.handoffs.handle(all, this.consumers);
+    for (const held of all) {
+      if (isFinished(held.lease) || this.handoffs.isLeaving(held.lease)) continue;
+      if (!this.consumers.has(held.lease.leaseKey)) this.startConsumer(held);
     }
   }
 
@@ -262,7 +279,7 @@ export class Scheduler {
   private onConsumerDone(consumer: ShardConsumer): void {
     this.consumers.delete(consumer.shardId);
     // A finished shard has children to take, and others may wait for it.
-    this.takerLoop.lookNow();
+    this.source?.lookNow();
     this.wakeup.wake();
   }
 
@@ -285,9 +302,9 @@ export class Scheduler {
     }
   }
 
-  private async stop(): Promise<void> {
+  private async stop(source: LeaseSource): Promise<void> {
     const { clock } = this.options.dependencies;
-    await this.takerLoop.stop();
+    await source.stop();
     for (const consumer of this.consumers.values()) consumer.shutdown('REQUESTED');
     const timeout = new AbortController();
     const allDone = Promise.all([...this.consumers.values()].map((consumer) => consumer.done));

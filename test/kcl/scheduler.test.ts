@@ -126,7 +126,7 @@ describe('Scheduler', () => {
     entity('Migration3.0', 'CLIENT_VERSION_MIGRATION', { cv: { S: 'CLIENT_VERSION_3X' } });
     entity('java-1', 'WORKER_METRIC_STATS', { lut: { N: String(seconds) } });
     await expect(cluster.time.settle(cluster.start('a').stopped)).rejects.toThrow(
-      /1 workers of a Java KCL 3 fleet \(CLIENT_VERSION_3X\) are at work/,
+      /1 workers of a KCL 3 fleet \(CLIENT_VERSION_3X\) are at work/,
     );
     await cluster.time.run(120_000);
     const b = cluster.start('b');

@@ -1,6 +1,7 @@
 /** The one place with real time and real randomness. */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Dependencies, Log, MetricsFactory } from '../dependencies';
+import { EcsCpu } from '../coordinator/ecs-cpu';
 import { renewalsInThread } from '../workers/threaded-lease-holder';
 
 export const systemClock: Clock = {
@@ -32,11 +33,20 @@ export const noMetrics: MetricsFactory = {
   scope: () => ({ add: () => undefined, dimension: () => undefined, end: () => undefined }),
 };
 
+const METADATA_TIMEOUT_MILLIS = 2_000;
+
+async function readJson(url: string): Promise<unknown> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(METADATA_TIMEOUT_MILLIS) });
+  if (!response.ok) throw new Error(`The task metadata endpoint answered ${response.status}.`);
+  return response.json();
+}
+
 /**
- * Everything but the clients: system clock, Math.random, random UUIDs, JSON lines, no metrics, and renewals in a thread where
- * the program was bundled with it.
+ * Everything but the clients: system clock, Math.random, random UUIDs, JSON lines, no metrics, renewals in a thread where
+ * the program was bundled with it, and on ECS the container's CPU utilisation for a leader of KCL 3.
  */
 export function systemDependencies(): Omit<Dependencies, 'kinesis' | 'dynamodb'> {
+  const metadataUri = process.env['ECS_CONTAINER_METADATA_URI_V4'];
   return {
     clock: systemClock,
     random: Math.random,
@@ -44,5 +54,6 @@ export function systemDependencies(): Omit<Dependencies, 'kinesis' | 'dynamodb'>
     log: jsonLog,
     metrics: noMetrics,
     leaseHolder: renewalsInThread(systemClock),
+    workerMetrics: metadataUri === undefined ? [] : [new EcsCpu({ metadataUri, readJson })],
   };
 }

@@ -17,6 +17,7 @@ export interface ChoresOptions {
   readonly log: Log;
   readonly metrics: MetricsFactory;
   readonly syncShards: () => Promise<void>;
+  readonly isLeader: () => boolean | undefined;
 }
 
 /** Resolves once the signal aborted and what was under way is done. A failed chore is logged, and due again at its next time. */

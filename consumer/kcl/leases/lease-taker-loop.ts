@@ -2,7 +2,8 @@
 import type { Clock, Log } from '../dependencies';
 import { describeError } from '../common/errors';
 import { Wakeup } from '../common/timing';
-import type { LeaseTaker } from './lease-taker';
+import type { LeaseSource } from './lease-source';
+import { LeaseTaker, type LeaseTakerOptions } from './lease-taker';
 
 /** Two looks a little apart stay below two seconds. */
 const MAX_WANTED_MILLIS = 800;
@@ -19,7 +20,7 @@ export interface LeaseTakerLoopOptions {
   readonly takerInterval: number | undefined;
 }
 
-export class LeaseTakerLoop {
+export class LeaseTakerLoop implements LeaseSource {
   private readonly takerWakeup: Wakeup;
   private readonly stopped = new AbortController();
   private taking: Promise<void> = Promise.resolve();
@@ -72,4 +73,9 @@ export class LeaseTakerLoop {
       this.options.log('error', event, { error: describeError(error) });
     }
   }
+}
+
+/** A taker and the loop that runs it. */
+export function takerLoop(options: LeaseTakerOptions & Omit<LeaseTakerLoopOptions, 'taker'>): LeaseTakerLoop {
+  return new LeaseTakerLoop({ ...options, taker: new LeaseTaker(options) });
 }

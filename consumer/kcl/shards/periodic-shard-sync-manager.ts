@@ -30,6 +30,8 @@ export interface PeriodicShardSyncOptions {
   readonly log: Log;
   readonly metrics: MetricsFactory;
   readonly syncShards: () => Promise<void>;
+  /** Of a fleet with a leader: whether this worker is it. @default by KCL 2.x's algorithm, from the rows */
+  readonly isLeader?: () => boolean | undefined;
 }
 
 export class PeriodicShardSyncManager {
@@ -45,7 +47,8 @@ export class PeriodicShardSyncManager {
     const { refresher, workerId, log, metrics, syncShards } = this.options;
     const leases = await refresher.listLeases();
     const leader = shardSyncLeader(leases);
-    if (leader !== undefined && leader !== workerId) return;
+    const isLeader = this.options.isLeader?.() ?? (leader === undefined || leader === workerId);
+    if (!isLeader) return;
     const hole = leases.length === 0 ? undefined : findHole(await this.rangesOf(leases));
     const due = this.holes.see(hole) || leases.length === 0;
     const scope = metrics.scope('PeriodicShardSyncManager');

@@ -150,7 +150,7 @@ export class Cluster {
 
   /** What holds at every write of the lease table. */
   private check({ caller, key, before, after }: Write): void {
-    if (!before || !after) return;
+    if (!before || !after || !isLeaseItem(after)) return;
     const [old, row] = [leaseFromItem(before), leaseFromItem(after)];
     const moved = compareExtended(row.checkpoint, old.checkpoint);
     if (row.leaseCounter < old.leaseCounter) this.violations.push(`${key}: leaseCounter went back`);

@@ -42,6 +42,19 @@ export class FakeTable {
     ],
   };
 
+  /** Tables of KCL 3.0 to 3.4, by name. */
+  readonly legacy = new Map<string, FakeTable>();
+
+  constructor(private readonly keyAttribute = 'leaseKey') {}
+
+  /** This table, or one of the legacy ones. */
+  named(name: string): FakeTable {
+    if (!/-(WorkerMetricStats|CoordinatorState)$/.test(name)) return this;
+    const table = this.legacy.get(name);
+    if (!table) throw serviceError('ResourceNotFoundException');
+    return table;
+  }
+
   get(key: Item): Item | undefined {
     return this.rows.get(this.key(key));
   }
@@ -81,7 +94,7 @@ export class FakeTable {
     const more = last !== undefined && last !== keys.at(-1);
     return {
       Items: page.map((key) => this.rows.get(key)!),
-      ...(more ? { LastEvaluatedKey: { leaseKey: { S: last } } } : {}),
+      ...(more ? { LastEvaluatedKey: { [this.keyAttribute]: { S: last } } } : {}),
     };
   }
 
@@ -104,8 +117,7 @@ export class FakeTable {
     }
     const after = change(before);
     for (const [name, value] of Object.entries(after ?? {})) {
-      const member = Object.values(value)[0] as unknown;
-      if (member === '' || (Array.isArray(member) && member.length === 0) || Object.keys(value).length !== 1) {
+      if (value.S === '' || value.SS?.length === 0 || Object.keys(value).length !== 1) {
         throw serviceError('ValidationException', { attribute: name });
       }
     }
@@ -149,7 +161,7 @@ export class FakeTable {
   }
 
   private key(item: Item): string {
-    const key = item['leaseKey']?.S;
+    const key = item[this.keyAttribute]?.S;
     if (key === undefined || key === '') throw serviceError('ValidationException');
     return key;
   }

@@ -32,6 +32,10 @@ export class WorkerHost {
     private readonly stream: FakeStream,
   ) {}
 
+  get isCrashed(): boolean {
+    return this.crashed;
+  }
+
   /** kill -9: nothing that waits ever goes on. */
   crash(): void {
     this.crashed = true;
@@ -81,18 +85,18 @@ export class WorkerHost {
   private get dynamodb(): DynamoDbApi {
     const { table, name } = this;
     return {
-      getItem: ({ Key }) =>
+      getItem: ({ TableName, Key }) =>
         this.request(() => {
-          const item = table.get(Key);
+          const item = table.named(TableName).get(Key);
           return item ? { Item: item } : {};
         }),
-      putItem: (input) => this.request(() => table.put(input.Item, input, name)),
-      updateItem: (input) => this.request(() => ({ Attributes: table.update(input, name) })),
-      deleteItem: ({ Key }) => this.request(() => table.delete(Key, name)),
-      scan: ({ ExclusiveStartKey }) => this.request(() => table.scan(ExclusiveStartKey)),
+      putItem: (input) => this.request(() => table.named(input.TableName).put(input.Item, input, name)),
+      updateItem: (input) => this.request(() => ({ Attributes: table.named(input.TableName).update(input, name) })),
+      deleteItem: ({ TableName, Key }) => this.request(() => table.named(TableName).delete(Key, name)),
+      scan: ({ TableName, ExclusiveStartKey }) => this.request(() => table.named(TableName).scan(ExclusiveStartKey)),
       query: ({ ExpressionAttributeValues }) =>
         this.request(() => ({ Items: table.query(Object.values(ExpressionAttributeValues ?? {})[0]?.S ?? '') })),
-      describeTable: () => this.request(() => table.description),
+      describeTable: ({ TableName }) => this.request(() => table.named(TableName).description),
     };
   }
 

@@ -1,0 +1,207 @@
+/** The leader's work (KCL's LeaseAssignmentManager): looks at the table, decides, and writes who shall own what. */
+import type { Clock, Log, MetricsFactory, MetricsScope } from '../dependencies';
+import { describeError } from '../common/errors';
+import { forEachConcurrent } from '../common/timing';
+import { actualOwner, isFinished, type Lease } from '../leases/lease';
+import { LeaseObserver } from '../leases/lease-observer';
+import type { LeaseRefresher } from '../leases/lease-refresher';
+import type { ObservedLease } from '../leases/lease-taking';
+import type { CoordinatorTable } from './coordinator-table';
+import type { AssignmentLimits, LeaseAssignmentStrategy } from './fleet-view';
+import { metricStats } from './join-fleet';
+import { activeWorkers, decideAssignments, type AssignmentDecision } from './lease-assignment';
+import type { LeaderLock } from './leader-lock';
+import type { VarianceOptions } from './variance-decider';
+import { isStale, type WorkerMetricStats } from './worker-metric-stats';
+
+export interface LeaseAssignmentManagerOptions {
+  readonly refresher: LeaseRefresher;
+  readonly lock: Pick<LeaderLock, 'isHeld' | 'release'>;
+  readonly leaseTable: CoordinatorTable;
+  /** Where KCL 3.0 to 3.4 write their metrics, if it exists; read beside the lease table. */
+  readonly legacyMetrics: CoordinatorTable | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: MetricsFactory;
+  /** Milliseconds. */
+  readonly failoverTime: number;
+  /** How long an old owner has for its handoff; the leader waits a failover time more, in which that owner learns of it. */
+  readonly handoffTimeout: number;
+  /** Milliseconds between two levellings; what is free is placed in every run. */
+  readonly balancingInterval: number;
+  readonly strategy: LeaseAssignmentStrategy;
+  readonly limits: AssignmentLimits;
+  readonly variance: VarianceOptions;
+}
+
+const MAX_FAILED_RUNS = 3;
+const WRITES_AT_ONCE = 20;
+
+export class LeaseAssignmentManager {
+  private readonly observer = new LeaseObserver();
+  /** By lease key: the two owners, and since when they have been seen. */
+  private handoffs = new Map<string, { readonly parties: string; readonly since: number }>();
+  /** Workers whose leases all expired, with the report after which that was. */
+  private readonly suspects = new Map<string, number>();
+  private wasLeader = false;
+  private failedRuns = 0;
+  private balancedAt = -Infinity;
+  private balancedFor = '';
+  private rows = 0;
+
+  constructor(private readonly options: LeaseAssignmentManagerOptions) {}
+
+  /** Rows of the last look. */
+  get tableSize(): number {
+    return this.rows;
+  }
+
+  /** One run; does nothing but on the leader. Never throws: after three runs that failed leadership is released. */
+  async run(): Promise<void> {
+    if (!this.options.lock.isHeld) {
+      this.wasLeader = false;
+      return;
+    }
+    if (!this.wasLeader) this.begin();
+    const scope = this.options.metrics.scope('LeaseAssignmentManager');
+    const started = this.options.clock.monotonic();
+    try {
+      await this.assign(scope);
+      this.failedRuns = 0;
+      scope.add('Success', 1, 'Count');
+    } catch (error) {
+      scope.add('Success', 0, 'Count');
+      this.options.log('error', 'an assignment of leases failed', { error: describeError(error) });
+      if (++this.failedRuns >= MAX_FAILED_RUNS) {
+        scope.add('ForceLeaderRelease', 1, 'Count');
+        await this.options.lock.release();
+      }
+    } finally {
+      scope.add('Time', this.options.clock.monotonic() - started, 'Milliseconds');
+      scope.end();
+    }
+  }
+
+  /** What an earlier leader watched does not count: every owned lease looks fresh. */
+  private begin(): void {
+    this.wasLeader = true;
+    this.observer.clear();
+    this.handoffs.clear();
+    this.suspects.clear();
+    this.failedRuns = 0;
+    this.balancedAt = -Infinity;
+  }
+
+  private async assign(scope: MetricsScope): Promise<void> {
+    const { clock, refresher, legacyMetrics, strategy, failoverTime, handoffTimeout } = this.options;
+    const scanStart = clock.monotonic();
+    const { leases: rows, others } = await refresher.readTable();
+    const legacy = legacyMetrics ? metricStats(await legacyMetrics.list(), legacyMetrics.keyAttribute) : [];
+    const workers = latest([...legacy, ...metricStats(others, 'leaseKey')]);
+    const scanEnd = clock.monotonic();
+    scope.add('LeaseAndWorkerMetricsLoad.Time', scanEnd - scanStart, 'Milliseconds');
+    this.rows = rows.length + others.length;
+    const leases = this.observer.observe(rows, scanStart, scanEnd);
+    this.suspect(leases, workers);
+    const now = clock.now();
+    const active = activeWorkers({ workers, suspects: new Set(this.suspects.keys()), now });
+    const decision = decideAssignments({
+      ...this.options,
+      leases,
+      workers,
+      suspects: new Set(this.suspects.keys()),
+      now,
+      handoffAges: this.ageHandoffs(rows, scanStart, scanEnd),
+      handoffTimeout: handoffTimeout + failoverTime,
+      balance: strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart),
+    });
+    report(scope, decision);
+    await this.apply(decision, scope);
+    await this.deleteStale(workers, now);
+  }
+
+  /**
+   * Due at first, after the interval, and when workers came or went; then at once only where loads are counted from the rows. What workers
+   * measure themselves needs time to show the last moves.
+   */
+  private isBalancingDue(active: readonly WorkerMetricStats[], now: number): boolean {
+    const fleet = JSON.stringify(active.map((stats) => stats.workerId).sort());
+    const measured = active.some((stats) => Object.keys(stats.metricStats).length > 0);
+    const due = now - this.balancedAt >= this.options.balancingInterval || (!measured && fleet !== this.balancedFor);
+    if (due) [this.balancedAt, this.balancedFor] = [now, fleet];
+    return due;
+  }
+
+  /** A worker that renews none of its leases has gone, whatever its last report says; until it reports again it is given none. */
+  private suspect(leases: readonly ObservedLease[], workers: readonly WorkerMetricStats[]): void {
+    const renews = new Map<string, boolean>();
+    for (const { lease, idle } of leases) {
+      const owner = actualOwner(lease);
+      if (owner === undefined || isFinished(lease)) continue;
+      renews.set(owner, (renews.get(owner) ?? false) || idle <= this.options.failoverTime);
+    }
+    for (const { workerId, lastUpdateTime } of workers) {
+      if (renews.get(workerId) === false) this.suspects.set(workerId, this.suspects.get(workerId) ?? lastUpdateTime);
+      if ((this.suspects.get(workerId) ?? Infinity) < lastUpdateTime) this.suspects.delete(workerId);
+    }
+  }
+
+  private ageHandoffs(rows: readonly Lease[], scanStart: number, scanEnd: number): Map<string, number> {
+    const seen = new Map<string, { parties: string; since: number }>();
+    for (const { leaseKey, leaseOwner, checkpointOwner } of rows) {
+      if (checkpointOwner === undefined) continue;
+      const parties = JSON.stringify([leaseOwner, checkpointOwner]);
+      const before = this.handoffs.get(leaseKey);
+      seen.set(leaseKey, before?.parties === parties ? before : { parties, since: scanEnd });
+    }
+    this.handoffs = seen;
+    return new Map([...seen].map(([key, { since }]) => [key, scanStart - since]));
+  }
+
+  /** @throws the last error of a write that could not be made; refused ones are counted and seen again in the next run */
+  private async apply({ assign, handOff }: AssignmentDecision, scope: MetricsScope): Promise<void> {
+    const { refresher, lock, log } = this.options;
+    let refused = 0;
+    const writes = [
+      ...assign.map(({ lease, to, idle }) => ({ lease, to, write: () => refresher.assignLease(lease, to, idle) })),
+      ...handOff.map(({ lease, to }) => ({ lease, to, write: () => refresher.startHandoff(lease, to) })),
+    ];
+    await forEachConcurrent(writes, WRITES_AT_ONCE, async ({ lease, to, write }) => {
+      if (!lock.isHeld) return;
+      const { written } = await write();
+      if (!written) refused++;
+      else log('debug', 'assigned a lease', { shardId: lease.leaseKey, leaseOwner: to });
+    });
+    scope.add('FailedAssignmentCount', refused, 'Count');
+  }
+
+  /** Rows of workers that have been gone for a day. */
+  private async deleteStale(workers: readonly WorkerMetricStats[], now: number): Promise<void> {
+    const { leaseTable, legacyMetrics } = this.options;
+    for (const stats of workers.filter((one) => isStale(one, now))) {
+      await leaseTable.delete(stats.workerId);
+      await legacyMetrics?.delete(stats.workerId);
+    }
+  }
+}
+
+/** One for each worker: during a migration of tables a worker may have two rows. */
+function latest(all: readonly WorkerMetricStats[]): WorkerMetricStats[] {
+  const byWorker = new Map<string, WorkerMetricStats>();
+  for (const stats of all) {
+    if ((byWorker.get(stats.workerId)?.lastUpdateTime ?? -1) <= stats.lastUpdateTime)
+      byWorker.set(stats.workerId, stats);
+  }
+  return [...byWorker.values()];
+}
+
+function report(scope: MetricsScope, { counts }: AssignmentDecision): void {
+  scope.add('TotalLeases', counts.totalLeases, 'Count');
+  scope.add('NumWorkers', counts.numWorkers, 'Count');
+  scope.add('ExpiredLeases', counts.expiredLeases, 'Count');
+  scope.add('LeaseSpillover', counts.leaseSpillover, 'Count');
+  scope.add('NumOfLeasesReassignment', counts.reassigned, 'Count');
+  scope.add('NumWorkersWithFailingWorkerMetric', counts.failingWorkers, 'Count');
+  scope.add('NumWorkersWithInvalidEntry', counts.invalidWorkers, 'Count');
+}
