@@ -133,16 +133,25 @@ export class LeaseAssignmentManager {
     return due;
   }
 
-  /** A worker that renews none of its leases has gone, whatever its last report says; until it reports again it is given none. */
+  /**
+   * A worker with an expired lease that has not renewed any other for two rounds has gone, whatever its last report says; until it
+   * reports again it is given none.
+   */
   private suspect(leases: readonly ObservedLease[], workers: readonly WorkerMetricStats[]): void {
-    const renews = new Map<string, boolean>();
+    const { failoverTime } = this.options;
+    const owners = new Map<string, { expired: boolean; renews: boolean }>();
     for (const { lease, idle } of leases) {
       const owner = actualOwner(lease);
       if (owner === undefined || isFinished(lease)) continue;
-      renews.set(owner, (renews.get(owner) ?? false) || idle <= this.options.failoverTime);
+      const { expired, renews } = owners.get(owner) ?? { expired: false, renews: false };
+      owners.set(owner, {
+        expired: expired || idle > failoverTime,
+        renews: renews || idle <= (failoverTime * 2) / 3,
+      });
     }
     for (const { workerId, lastUpdateTime } of workers) {
-      if (renews.get(workerId) === false) this.suspects.set(workerId, this.suspects.get(workerId) ?? lastUpdateTime);
+      const owner = owners.get(workerId);
+      if (owner?.expired && !owner.renews && !this.suspects.has(workerId)) this.suspects.set(workerId, lastUpdateTime);
       if ((this.suspects.get(workerId) ?? Infinity) < lastUpdateTime) this.suspects.delete(workerId);
     }
   }

@@ -51,12 +51,11 @@ export interface AssignmentDecision {
   };
 }
 
-/** Workers that may be given leases. */
+/** Workers that may be given leases; suspects only where there is nobody else. */
 export function activeWorkers(snapshot: Pick<AssignmentSnapshot, 'workers' | 'suspects' | 'now'>): WorkerMetricStats[] {
-  return snapshot.workers.filter(
-    (stats) =>
-      isLive(stats, snapshot.now) && isValid(stats) && !isFailing(stats) && !snapshot.suspects.has(stats.workerId),
-  );
+  const able = snapshot.workers.filter((stats) => isLive(stats, snapshot.now) && isValid(stats) && !isFailing(stats));
+  const trusted = able.filter((stats) => !snapshot.suspects.has(stats.workerId));
+  return trusted.length > 0 ? trusted : able;
 }
 
 const byAge = (a: ObservedLease, b: ObservedLease): number => (a.idle === b.idle ? 0 : b.idle - a.idle);
