@@ -126,15 +126,18 @@ export class Cluster {
       },
       processRecords: async ({ records, checkpointer }) => {
         await this.behaviour.onBatch?.(shardId, records, host);
+        let at = last;
         for (const record of records) {
-          if (compareExtended(position(record), last) <= 0) {
-            this.violations.push(`${host.name} ${shardId}: ${show(position(record))} came after ${show(last)}`);
+          if (compareExtended(position(record), at) <= 0) {
+            this.violations.push(`${host.name} ${shardId}: ${show(position(record))} came after ${show(at)}`);
           }
-          last = position(record);
-          const key = `${shardId}/${show(last)}`;
+          at = position(record);
+          const key = `${shardId}/${show(at)}`;
           this.processed.set(key, (this.processed.get(key) ?? 0) + 1);
         }
         if (records.length > 0) await checkpointer.checkpoint();
+        // A checkpoint that could not be written fails the batch: it comes again.
+        last = at;
       },
       leaseLost: async () => note('leaseLost'),
       shardEnded: async ({ checkpointer }) => {
