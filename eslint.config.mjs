@@ -10,6 +10,7 @@ const directions = [
   { folder: 'consumer/kcl', mayNotImport: ['bin', 'lambda', 'local', 'lib', 'use-cases', 'consumer/!(kcl)'] },
   { folder: 'lambda', mayNotImport: ['bin', 'consumer', 'local', 'use-cases', 'lib/!(contracts)'] },
   { folder: 'local', mayNotImport: ['bin', 'consumer', 'lambda', 'lib', 'use-cases'] },
+  { folder: 'simulation', mayNotImport: ['bin', 'lambda', 'lib/!(contracts)', 'local/!(services|gateway)'] },
 ];
 
 export default tseslint.config(
@@ -32,7 +33,7 @@ export default tseslint.config(
   },
   {
     // What the deterministic simulator runs takes time, timers and randomness from its dependencies.
-    files: ['consumer/kcl/**', 'consumer/readings/**', 'consumer/lake/**', 'consumer/features/**', 'use-cases/**'],
+    files: ['consumer/kcl/**', 'consumer/readings/**', 'consumer/lake/**', 'consumer/features/**', 'use-cases/**', 'simulation/**'],
     ignores: ['consumer/kcl/adapters/**', 'consumer/kcl/workers/**', 'consumer/lake/fold-worker*.ts'],
     rules: {
       'no-restricted-properties': [

@@ -35,6 +35,8 @@ export interface ConsumerSettings {
   readonly useCases: readonly UseCase[];
   /** Bytes of readings buffered over all shards; the reads ahead of them take as much again. */
   readonly bufferBytes: number;
+  /** Readings for one fold task. @default 2,000,000 */
+  readonly rowsPerBucket?: number;
 }
 
 const METRICS_INTERVAL_MS = 60_000;
@@ -57,7 +59,7 @@ export class Consumer {
     settings: ConsumerSettings,
     private readonly dependencies: ConsumerDependencies,
   ) {
-    const { config, workerId, useCases, bufferBytes } = settings;
+    const { config, workerId, useCases, bufferBytes, rowsPerBucket } = settings;
     const { kcl, registry, log, metrics } = dependencies;
     const { clock } = kcl;
     const shared = { ...dependencies, clock, workerId, codeVersion: config.codeVersion };
@@ -67,6 +69,7 @@ export class Consumer {
       ...shared,
       lock: this.lock,
       useCases,
+      ...(rowsPerBucket === undefined ? {} : { rowsPerBucket }),
       ...(config.lateness === undefined ? {} : { lateness: config.lateness }),
     });
     this.tasks = new FoldTaskWorker(shared);

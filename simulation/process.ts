@@ -1,0 +1,158 @@
+/** A worker's process in virtual time: it can crash, be paused or cut off, and any of its requests can meet a fault. */
+import type { Clock } from '../consumer/kcl/dependencies';
+import type { VirtualTime } from '../test/kcl/support/virtual-time';
+import type { CallEffect, Service } from './faults';
+import type { Random } from './random';
+
+const never = new Promise<never>(() => undefined);
+/** Largest latency of one way, milliseconds. */
+const LATENCY_MS = 20;
+/** After this long without an answer the client gives up. */
+const CLIENT_TIMEOUT_MS = 3_000;
+
+/** An error as the SDK throws it. */
+export function serviceError(name: string, httpStatusCode = 400, members: object = {}): Error {
+  return Object.assign(new Error(`${name} (simulated)`), members, { name, $metadata: { httpStatusCode } });
+}
+
+export interface CallFault {
+  readonly effect: CallEffect;
+  readonly ms: number;
+}
+
+export interface ProcessContext {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  /** The fault that this request meets, if any; takes it off the plan. */
+  readonly faultOf: (process: SimulatedProcess, service: Service, request: string) => CallFault | undefined;
+  /** Every request and what came of it. */
+  readonly record: (process: SimulatedProcess, request: string, outcome: string) => void;
+  readonly onCrash: (process: SimulatedProcess) => void;
+}
+
+export class SimulatedProcess {
+  crashed = false;
+  /** Added to the wall clock, never to the monotonic one. */
+  clockOffset = 0;
+  private resumesAt = 0;
+  private readonly cutUntil = new Map<Service, number>();
+  private readonly throttledUntil = new Map<Service, number>();
+
+  constructor(
+    readonly name: string,
+    readonly slot: number,
+    private readonly context: ProcessContext,
+  ) {}
+
+  /** kill -9: nothing that waits ever goes on. What was sent arrives. */
+  crash(): void {
+    if (this.crashed) return;
+    this.crashed = true;
+    this.context.onCrash(this);
+  }
+
+  /** SIGSTOP … SIGCONT. */
+  pause(ms: number): void {
+    this.resumesAt = Math.max(this.resumesAt, this.context.time.monotonic() + ms);
+  }
+
+  cut(service: Service, ms: number): void {
+    this.cutUntil.set(service, this.context.time.monotonic() + ms);
+  }
+
+  throttle(service: Service, ms: number): void {
+    this.throttledUntil.set(service, this.context.time.monotonic() + ms);
+  }
+
+  /** The end of all faults. */
+  heal(): void {
+    this.resumesAt = 0;
+    this.cutUntil.clear();
+    this.throttledUntil.clear();
+  }
+
+  readonly clock: Clock = {
+    now: () => this.context.time.now() + this.clockOffset,
+    monotonic: () => this.context.time.monotonic(),
+    sleep: async (ms, signal) => {
+      await this.context.time.sleep(ms, signal);
+      await this.running();
+    },
+  };
+
+  private async running(): Promise<void> {
+    const { time } = this.context;
+    while (!this.crashed && this.resumesAt > time.monotonic()) {
+      // In pieces, so that the end of all faults ends a pause too.
+      await time.sleep(Math.min(1_000, this.resumesAt - time.monotonic()));
+    }
+    if (this.crashed) return never;
+  }
+
+  /** A request that was sent takes effect even where its sender is gone by then. */
+  async request<Result>(service: Service, request: string, apply: () => Promise<Result>): Promise<Result> {
+    const { time, random, record } = this.context;
+    await this.running();
+    const fault = this.context.faultOf(this, service, request);
+    const lost = (outcome: string): Promise<never> => this.timeOut(request, outcome);
+    if (fault?.effect === 'crash-before') this.crash();
+    if (fault?.effect === 'pause-before') this.pause(fault.ms);
+    await this.running();
+    const now = time.monotonic();
+    if ((this.cutUntil.get(service) ?? 0) > now) return lost('cut');
+    if (fault?.effect === 'lose-request') return lost('request lost');
+    const throttled = (this.throttledUntil.get(service) ?? 0) > now && random.chance(0.7);
+    if (throttled || fault?.effect === 'throttle') return this.refuse(request, throttling(service));
+    if (fault?.effect === 'conflict') return this.refuse(request, conflict(service, request));
+    if (fault?.effect === 'late') {
+      void time.sleep(fault.ms).then(async () => {
+        await apply().catch(() => undefined);
+        record(this, request, 'landed late');
+      });
+      return lost('late');
+    }
+    await time.sleep(1 + random.below(LATENCY_MS) + (fault?.effect === 'slow' ? fault.ms : 0));
+    let answer: { readonly value: Result } | { readonly error: unknown };
+    try {
+      answer = { value: await apply() };
+    } catch (error) {
+      answer = { error };
+    }
+    record(this, request, 'error' in answer ? (answer.error as Error).name : 'applied');
+    if (fault?.effect === 'crash-after') this.crash();
+    if (fault?.effect === 'pause-after') this.pause(fault.ms);
+    if (fault?.effect === 'lose-answer') return lost('answer lost');
+    await time.sleep(1 + random.below(LATENCY_MS));
+    await this.running();
+    if ('error' in answer) throw answer.error;
+    return answer.value;
+  }
+
+  private async timeOut(request: string, outcome: string): Promise<never> {
+    this.context.record(this, request, outcome);
+    await this.context.time.sleep(this.context.random.below(CLIENT_TIMEOUT_MS));
+    await this.running();
+    throw serviceError('TimeoutError', 0);
+  }
+
+  private async refuse(request: string, error: Error): Promise<never> {
+    this.context.record(this, request, error.name);
+    await this.context.time.sleep(1 + this.context.random.below(LATENCY_MS));
+    await this.running();
+    throw error;
+  }
+}
+
+function throttling(service: Service): Error {
+  return service === 's3' ? serviceError('SlowDown', 503) : serviceError('ProvisionedThroughputExceededException');
+}
+
+function conflict(service: Service, request: string): Error {
+  if (service === 's3') return serviceError('ConditionalRequestConflict', 409);
+  if (service === 'kinesis') {
+    return request.startsWith('GetRecords') ? serviceError('ExpiredIteratorException') : throttling(service);
+  }
+  if (!request.startsWith('TransactWriteItems')) return serviceError('TransactionConflictException');
+  const CancellationReasons = [{ Code: 'TransactionConflict' }, { Code: 'None' }];
+  return serviceError('TransactionCanceledException', 400, { CancellationReasons });
+}

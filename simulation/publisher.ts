@@ -1,0 +1,96 @@
+/** What devices publish: on time, late, out of order, twice, in arrays, malformed. */
+import { telemetryTopic } from '../lib/contracts/topics';
+import type { VirtualTime } from '../test/kcl/support/virtual-time';
+import type { Random } from './random';
+import type { Stream } from './services/stream';
+import { BUILD_1_MAXIMUM, HOUR, USE_CASE } from './use-case';
+
+export interface PublishedReading {
+  readonly device: string;
+  readonly time: number;
+  readonly temperature: number;
+  readonly humidity: number | undefined;
+  readonly messageId: string | undefined;
+}
+
+/** One element of a payload, and what must become of it. `by-build`: a reading for build-2, quarantined by build-1. */
+export type Element =
+  { readonly expect: 'reading' | 'by-build'; readonly reading: PublishedReading } | { readonly expect: 'quarantine' };
+
+export type Elements = readonly Element[];
+
+export const MAXIMUM_AHEAD_MS = 300_000;
+const DEVICES = 5;
+
+interface Payload {
+  readonly device: string;
+  readonly body: string;
+  readonly elements: Elements;
+}
+
+export class Publisher {
+  private count = 0;
+  private recent: Payload[] = [];
+
+  constructor(
+    private readonly random: Random,
+    private readonly time: VirtualTime,
+    private readonly stream: Stream<Elements>,
+    /** Event times are mostly before this instant, so that their hours come to an end within the run. */
+    private readonly lastHourEnd: number,
+  ) {}
+
+  async publish(): Promise<void> {
+    const { random } = this;
+    const again = this.recent.length > 0 && random.chance(0.12);
+    const payload = again ? random.pick(this.recent) : this.payload();
+    if (!again) this.recent = [...this.recent.slice(-30), payload];
+    // A gateway's retry puts the same bytes twice within one millisecond now and then.
+    for (let copies = random.chance(0.08) ? 2 : 1; copies > 0; copies--) await this.put(payload);
+  }
+
+  private async put({ device, body, elements }: Payload): Promise<void> {
+    const topic = telemetryTopic(USE_CASE, device);
+    const envelope = { payload: Buffer.from(body).toString('base64'), topic, device, received: this.time.now() };
+    await this.stream.put(device, Buffer.from(JSON.stringify(envelope)), elements).catch(() => undefined);
+  }
+
+  private payload(): Payload {
+    const { random } = this;
+    const device = `device-${random.below(DEVICES)}`;
+    if (random.chance(0.04)) return { device, body: '{"timestamp":', elements: [{ expect: 'quarantine' }] };
+    const parts = Array.from({ length: random.chance(0.3) ? 1 + random.below(5) : 1 }, () => this.element(device));
+    const body = JSON.stringify(parts.length === 1 ? parts[0]!.json : parts.map(({ json }) => json));
+    return { device, body, elements: parts.map(({ element }) => element) };
+  }
+
+  private element(device: string): { json: object; element: Element } {
+    const { random } = this;
+    if (random.chance(0.04)) return { json: { timestamp: this.time.now() }, element: { expect: 'quarantine' } };
+    if (random.chance(0.02)) {
+      const timestamp = this.time.now() + MAXIMUM_AHEAD_MS + 60_000_000;
+      return { json: { timestamp, temperature: 20 }, element: { expect: 'quarantine' } };
+    }
+    const reading: PublishedReading = {
+      device,
+      time: this.eventTime(),
+      temperature: random.below(1_000) / 10,
+      humidity: random.chance(0.5) ? random.below(100) : undefined,
+      messageId: random.chance(0.6) ? `m-${this.count++}` : undefined,
+    };
+    const warm = random.chance(0.03);
+    const temperature = warm ? BUILD_1_MAXIMUM + 5 : reading.temperature;
+    const { time: timestamp, humidity, messageId } = reading;
+    return {
+      json: { timestamp, temperature, humidity, messageId },
+      element: { expect: warm ? 'by-build' : 'reading', reading: { ...reading, temperature } },
+    };
+  }
+
+  private eventTime(): number {
+    const { random, lastHourEnd } = this;
+    const late = random.chance(0.25) ? random.below(2 * HOUR) : random.below(20_000);
+    const time = this.time.now() - late;
+    return time < lastHourEnd || random.chance(0.05) ? time : lastHourEnd - 1 - random.below(HOUR);
+  }
+}

@@ -1,0 +1,276 @@
+/** One seed: the whole consumer under a fault plan, watched at every write and judged at rest. */
+import { createHash } from 'node:crypto';
+import { parsePosition } from '../consumer/lake/position';
+import type { SegmentItem } from '../consumer/lake/registry-items';
+import { VirtualTime } from '../test/kcl/support/virtual-time';
+import { describeFault, planFaults, type Fault } from './faults';
+import { FAILOVER_MS, Fleet } from './fleet';
+import type { Mutant } from './mutants/mutant';
+import { Observer } from './observer';
+import { judge, type Totals } from './oracle';
+import { Publisher, type Elements } from './publisher';
+import { Random } from './random';
+import { Bucket } from './services/bucket';
+import { Database, LEASES, REGISTRY, type Row } from './services/database';
+import { Stream } from './services/stream';
+import { HOUR, LATENESS_MS } from './use-case';
+
+export const DEFAULT_FAULT_RATE = 0.02;
+/** Publishing and faults last this long, milliseconds. */
+const WINDOW_MS = 150_000;
+/** The longest that all may take to come to rest once the faults have stopped. */
+const REST_LIMIT_MS = 1_800_000;
+/** Two hours are over at the start, and one ends within the window. */
+const HOUR_END = Date.parse('2026-03-04T03:00:00Z');
+const START = HOUR_END - 70_000;
+
+export interface RunOptions {
+  readonly seed: number;
+  /** @default {@link DEFAULT_FAULT_RATE} */
+  readonly faultRate?: number;
+  /** In place of the seed's own plan. */
+  readonly faults?: readonly Fault[];
+  readonly mutant?: Mutant;
+  /** Called with every request and its outcome; for looking into one seed. */
+  readonly trace?: (line: string) => void;
+  /** Stop at the first violation, without waiting for rest. */
+  readonly hasty?: boolean;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  /** Digest over every request and outcome, with its time: equal for equal histories. */
+  readonly history: string;
+  readonly faults: readonly Fault[];
+  readonly requests: number;
+  /** Requests that were refused, lost, or whose answer was. */
+  readonly failedRequests: number;
+  readonly crashes: number;
+  readonly commits: number;
+  readonly seals: number;
+  /** Virtual milliseconds from the end of the faults until all was at rest. */
+  readonly restAfter: number;
+  readonly totals: Totals | undefined;
+}
+
+export function planOf(seed: number, faultRate = DEFAULT_FAULT_RATE): Fault[] {
+  const slots = new Random(seed, 'size').below(3) + 2;
+  return planFaults({ seed, slots, window: WINDOW_MS, rate: faultRate });
+}
+
+/** Errors that the consumer may log, since they are what the fault is about. */
+const EXPECTED_TROUBLE = /trimmed|did not stop in time/;
+
+class Run {
+  readonly time = new VirtualTime(START);
+  readonly stream = new Stream<Elements>(this.time);
+  readonly database = new Database(this.time);
+  readonly bucket = new Bucket();
+  readonly observer = new Observer(this.stream, this.bucket, this.database, () => this.time.now());
+  readonly fleet: Fleet;
+  readonly faults: readonly Fault[];
+  requests = 0;
+  failedRequests = 0;
+  restAfter = 0;
+  private readonly digest = createHash('sha256');
+  private readonly size: Random;
+  private readonly slots: number;
+  private readonly armed: Extract<Fault, { kind: 'call' }>[] = [];
+  private scheduleDone = false;
+
+  constructor(private readonly options: RunOptions) {
+    const { seed, mutant } = options;
+    this.size = new Random(seed, 'size');
+    this.slots = this.size.below(3) + 2;
+    this.faults = options.faults ?? planOf(seed, options.faultRate);
+    this.fleet = new Fleet({
+      seed,
+      slots: this.slots,
+      time: this.time,
+      stream: this.stream,
+      database: this.database,
+      bucket: this.bucket,
+      mutant,
+      faultOf: ({ slot }, service, request) => {
+        const at = this.armed.findIndex(
+          (fault) =>
+            fault.service === service &&
+            (fault.slot === undefined || fault.slot === slot) &&
+            request.includes(fault.match),
+        );
+        return at < 0 ? undefined : this.armed.splice(at, 1)[0];
+      },
+      record: ({ name }, request, outcome) => {
+        this.requests++;
+        if (outcome !== 'applied' && outcome !== 'landed late') this.failedRequests++;
+        this.note(`${name} ${request}: ${outcome}`);
+      },
+      onTrouble: (worker, event, fields) => {
+        this.note(`${worker} logged ${event} ${JSON.stringify(fields)}`);
+        if (!EXPECTED_TROUBLE.test(event)) this.observer.violate(`I0 logged: ${event} ${JSON.stringify(fields)}`);
+      },
+    });
+  }
+
+  private note(text: string): void {
+    const line = `${this.time.monotonic().toFixed(3)} ${text}`;
+    this.digest.update(`${line}\n`);
+    this.options.trace?.(line);
+  }
+
+  async run(): Promise<RunResult> {
+    await this.database.createTables();
+    await this.stream.create(1 + this.size.below(4));
+    for (let slot = 0; slot < this.slots; slot++) this.fleet.start(slot);
+    void this.schedule();
+    const stop = (): boolean =>
+      this.scheduleDone || (this.options.hasty === true && this.observer.violations.length > 0);
+    await this.time.runUntil(stop, 72 * HOUR);
+    let totals: Totals | undefined;
+    if (!this.options.hasty || this.observer.violations.length === 0) totals = await this.settle();
+    this.fleet.end();
+    const { violations, commits, seals } = this.observer;
+    return {
+      seed: this.options.seed,
+      violations,
+      history: this.digest.digest('hex'),
+      faults: this.faults,
+      requests: this.requests,
+      failedRequests: this.failedRequests,
+      crashes: this.fleet.crashes,
+      commits,
+      seals,
+      restAfter: this.restAfter,
+      totals,
+    };
+  }
+
+  /** Publishes and lets the faults happen, each at its time; an outage moves all that follows. */
+  private async schedule(): Promise<void> {
+    const random = new Random(this.options.seed, 'publisher');
+    const publisher = new Publisher(random, this.time, this.stream, HOUR_END);
+    const publishes = Array.from({ length: 80 + random.below(140) }, () => random.below(WINDOW_MS));
+    const items: { readonly at: number; readonly fault?: Fault }[] = [
+      ...publishes.map((at) => ({ at })),
+      ...this.faults.map((fault) => ({ at: fault.at, fault })),
+      { at: WINDOW_MS },
+    ].sort((a, b) => a.at - b.at);
+    let shift = 0;
+    for (const { at, fault } of items) {
+      await this.time.sleep(at + shift - this.time.monotonic());
+      if (fault === undefined) await publisher.publish();
+      else {
+        this.note(`fault ${describeFault(fault)}`);
+        shift += await this.apply(fault);
+      }
+    }
+    this.armed.length = 0;
+    this.fleet.heal();
+    // Every open shard gets one more record: what it waits for is known to have an end.
+    this.scheduleDone = true;
+  }
+
+  /** @returns by how much all later times move */
+  private async apply(fault: Fault): Promise<number> {
+    const { fleet, stream } = this;
+    switch (fault.kind) {
+      case 'call':
+        this.armed.push(fault);
+        return 0;
+      case 'crash':
+        fleet.crash(fault.slot);
+        return 0;
+      case 'stop':
+        fleet.stop(fault.slot);
+        return 0;
+      case 'pause':
+        fleet.process(fault.slot)?.pause(fault.ms);
+        return 0;
+      case 'clock': {
+        const process = fleet.process(fault.slot);
+        if (process !== undefined) process.clockOffset += fault.ms;
+        return 0;
+      }
+      case 'cut':
+        fleet.process(fault.slot)?.cut(fault.service, fault.ms);
+        return 0;
+      case 'throttled':
+        fleet.process(fault.slot)?.throttle(fault.service, fault.ms);
+        return 0;
+      case 'split':
+        await stream.split(fault.pick);
+        return 0;
+      case 'merge':
+        await stream.merge(fault.pick);
+        return 0;
+      case 'outage':
+        fleet.outage(fault.ms);
+        return fault.ms;
+    }
+  }
+
+  /** Waits until there is nothing left to do, and a while longer; then judges. */
+  private async settle(): Promise<Totals> {
+    const from = this.time.monotonic();
+    let waitingFor: string[] = ['everything'];
+    while (waitingFor.length > 0 && this.time.monotonic() - from < REST_LIMIT_MS) {
+      await this.time.run(5_000);
+      waitingFor = await this.unrest();
+    }
+    this.restAfter = this.time.monotonic() - from;
+    for (const what of waitingFor.slice(0, 5)) this.observer.violate(`I8 stuck: ${what}`);
+    // What wakes up late, and should change nothing.
+    if (waitingFor.length === 0) await this.time.run(10 * FAILOVER_MS);
+    await this.checkLeases();
+    const { stream, bucket, observer } = this;
+    return judge({ stream, bucket, observer, registry: await this.database.rows(REGISTRY) });
+  }
+
+  /** What is still to be done. */
+  private async unrest(): Promise<string[]> {
+    const waiting: string[] = [];
+    for (const { shardId, records, closed } of this.stream.shards.values()) {
+      const head = this.observer.heads.get(shardId);
+      const readable = records.filter(({ arrival }) => !this.stream.isTrimmed(arrival));
+      const last = readable.at(-1);
+      const end = head && parsePosition(head.end)?.sequence;
+      if (head === undefined) {
+        if (readable.length > 0 || !closed) waiting.push(`${shardId} has no head`);
+        continue;
+      }
+      if (last !== undefined && (end === undefined || end < last.sequenceNumber))
+        waiting.push(`${shardId} is not read`);
+      if (head.pending !== undefined) waiting.push(`${shardId} has an intent`);
+      if (closed && !head.finished) waiting.push(`${shardId} is closed and not finished`);
+    }
+    if (waiting.length > 0) return waiting;
+    for (const row of await this.database.rows(REGISTRY)) {
+      const { sk, unfolded, unfoldedPartition } = row as unknown as SegmentItem & { sk: string };
+      if (sk.startsWith('TASK#')) waiting.push(`${row['pk']} has the task ${sk} ${row['state']}`);
+      if (unfolded === undefined || unfolded.startsWith('#')) continue;
+      const due = Date.parse(`${unfoldedPartition}:00:00Z`) + HOUR + LATENESS_MS;
+      if (due < this.time.now()) waiting.push(`${unfoldedPartition} is not sealed: ${sk}`);
+    }
+    return waiting;
+  }
+
+  /** Every shard that is not finished has an owner that runs, and the owners have as many each as goes. */
+  private async checkLeases(): Promise<void> {
+    const workers = new Map(this.fleet.tasks.flatMap((task) => (task === undefined ? [] : [[task.process.name, 0]])));
+    const rows = (await this.database.rows(LEASES)).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
+    const open = rows.filter((row: Row) => row['checkpoint'] !== 'SHARD_END');
+    for (const { leaseKey, leaseOwner } of open) {
+      const owned = workers.get(String(leaseOwner));
+      if (owned === undefined) this.observer.violate(`I8 ${leaseKey} is owned by ${leaseOwner}, which does not run`);
+      else workers.set(String(leaseOwner), owned + 1);
+    }
+    const counts = [...workers.values()];
+    if (Math.max(...counts) - Math.min(...counts) > 1)
+      this.observer.violate(`I8 leases are owned ${counts.join(', ')}`);
+  }
+}
+
+export function simulate(options: RunOptions): Promise<RunResult> {
+  return new Run(options).run();
+}
