@@ -33,7 +33,14 @@ export default tseslint.config(
   },
   {
     // What the deterministic simulator runs takes time, timers and randomness from its dependencies.
-    files: ['consumer/kcl/**', 'consumer/readings/**', 'consumer/lake/**', 'consumer/features/**', 'use-cases/**', 'simulation/**'],
+    files: [
+      'consumer/kcl/**',
+      'consumer/readings/**',
+      'consumer/lake/**',
+      'consumer/features/**',
+      'use-cases/**',
+      'simulation/**',
+    ],
     ignores: ['consumer/kcl/adapters/**', 'consumer/kcl/workers/**', 'consumer/lake/fold-worker*.ts'],
     rules: {
       'no-restricted-properties': [

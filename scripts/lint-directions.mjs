@@ -1,12 +1,12 @@
 /** ESLint rule: imports between the project's folders run one way. Options: [{ folder, mayNotImport: [folder | 'lib/!(contracts)'] }]. */
 import path from 'node:path';
 
-/** `lib/!(contracts)` means anything below lib/ but lib/contracts. */
+/** `lib/!(a|b)` means anything below lib/ but lib/a and lib/b. */
 function isIn(file, pattern) {
   const except = /^(.*)\/!\((.*)\)$/.exec(pattern);
   if (!except) return file === pattern || file.startsWith(`${pattern}/`);
   const [, parent, kept] = except;
-  return file.startsWith(`${parent}/`) && !file.startsWith(`${parent}/${kept}/`);
+  return file.startsWith(`${parent}/`) && !kept.split('|').some((each) => file.startsWith(`${parent}/${each}/`));
 }
 
 export default {

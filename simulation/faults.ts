@@ -78,14 +78,14 @@ const EFFECTS: readonly CallEffect[] = [
   'throttle',
   'conflict',
   'slow',
-  'crash-before',
-  'crash-after',
+  'slow',
   'pause-before',
   'pause-after',
 ];
+const CRASHES: readonly CallEffect[] = ['crash-before', 'crash-after'];
 
 function callFault(random: Random, at: number, slots: number): Fault {
-  const effect = random.pick(EFFECTS);
+  const effect = random.pick(random.chance(0.07) ? CRASHES : EFFECTS);
   const ms = effect === 'late' ? random.below(60_000) : effect === 'slow' ? random.below(12_000) : random.below(25_000);
   if (random.chance(0.5)) return { at, kind: 'call', ...random.pick(STEPS), effect, ms };
   return { at, kind: 'call', slot: random.below(slots), service: random.pick(SERVICES), match: '', effect, ms };

@@ -1,0 +1,19 @@
+/** The production consumer under the simulator: a few seeds here, as many as wanted by `npm run simulate`. */
+import { simulate } from '../../simulation/run';
+
+test.each([1, 2, 3, 4])(
+  'seed %i: nothing lost, nothing twice, nothing stuck',
+  async (seed) => {
+    const result = await simulate({ seed });
+    expect(result.violations).toEqual([]);
+    expect(result.commits).toBeGreaterThan(0);
+    expect(result.seals).toBeGreaterThan(0);
+  },
+  120_000,
+);
+
+test('one seed, one history', async () => {
+  const [first, second] = [await simulate({ seed: 5 }), await simulate({ seed: 5 })];
+  expect(second.history).toBe(first.history);
+  expect((await simulate({ seed: 6 })).history).not.toBe(first.history);
+}, 120_000);
