@@ -14,5 +14,7 @@ module.exports = {
     '/node_modules/(?!(hyparquet|hyparquet-writer|aedes|aedes-packet|aedes-persistence|mqemitter|fastparallel|hyperid|uuid-parse)/)',
   ],
   reporters: ['default', '<rootDir>/scripts/closing-line.cjs'],
+  // A guard against a test that hangs, not a measure of speed: machines are slow and shared.
+  testTimeout: 120_000,
   setupFilesAfterEnv: ['aws-cdk-lib/testhelpers/jest-autoclean'],
 };

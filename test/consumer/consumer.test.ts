@@ -155,4 +155,4 @@ test('records put on the stream end in sealed partitions, once each; a worker th
   });
   expect(again).toMatchObject({ registered: 71, folded: 61, duplicates: 10 });
   expect(again.contentHash).not.toBe(item.contentHash);
-}, 60_000);
+});

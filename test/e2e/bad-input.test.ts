@@ -71,7 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await session?.close();
   rmSync(state, { recursive: true, force: true });
-}, 60_000);
+});
 
 function quarantined(): QuarantineEntry[] {
   const root = path.join(session.files, 'quarantine', USE_CASE);

@@ -10,4 +10,4 @@ test(`${SEEDS} random schedules: no checkpoint goes back, none is lost or repeat
     if (cluster.violations.length > 0) failures.push(`seed ${seed}: ${cluster.violations.slice(0, 3).join('; ')}`);
   }
   expect(failures).toEqual([]);
-}, 120_000);
+});

@@ -109,4 +109,4 @@ test('the thread folds as this process does, tells a fold that fails from a requ
   stores.gateway.fault = undefined;
   await runner.close();
   expect((await runner.run(first)).folded).toBe(20);
-}, 30_000);
+});

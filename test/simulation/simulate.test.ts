@@ -16,4 +16,4 @@ test('one seed, one history', async () => {
   const [first, second] = [await simulate({ seed: 5 }), await simulate({ seed: 5 })];
   expect(second.history).toBe(first.history);
   expect((await simulate({ seed: 6 })).history).not.toBe(first.history);
-}, 120_000);
+});

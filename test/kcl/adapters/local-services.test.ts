@@ -94,7 +94,7 @@ test('reads plain and aggregated records through a split, checkpoints them, and 
     startingHashKey: { S: '0' },
   });
   expect(row.Item!['leaseOwner']).toBeUndefined();
-}, 30_000);
+});
 
 describe('the README’s consumer', () => {
   let directory: string;

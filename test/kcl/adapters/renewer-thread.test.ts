@@ -68,7 +68,7 @@ beforeAll(async () => {
     tableName: 'app',
     requestTimeout: 5_000,
   });
-}, 30_000);
+});
 
 afterAll(async () => {
   await Promise.all(holders.map((holder) => holder.stop()));
@@ -138,7 +138,7 @@ test('a worker whose event loop is blocked beyond the failover time keeps its le
   expect(await refresher.getLease('s1')).toMatchObject({ checkpoint: at('200') });
   expect(lost).toEqual(['s1']);
   expect(logged).toContain('a lease is not renewed: its consumer gives no sign of life');
-}, 30_000);
+});
 
 test('a stolen lease is reported and its checkpoint refused; an eviction leaves the row unowned', async () => {
   const holder = await holderOf('me', ['s2', 's3']);
@@ -150,4 +150,4 @@ test('a stolen lease is reported and its checkpoint refused; an eviction leaves 
   expect(holder.all().map((held) => held.lease.leaseKey)).toEqual(['s3']);
   await holder.evict('s3', three);
   expect((await refresher.getLease('s3'))!.leaseOwner).toBeUndefined();
-}, 20_000);
+});

@@ -14,4 +14,4 @@ test(`${SEEDS} random schedules under a leader: no checkpoint goes back, none is
     if (cluster.violations.length > 0) failures.push(`seed ${seed}: ${cluster.violations.slice(0, 3).join('; ')}`);
   }
   expect(failures).toEqual([]);
-}, 120_000);
+});

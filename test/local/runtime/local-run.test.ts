@@ -122,7 +122,7 @@ test('objects that tasks write reach the stream, by bus, queue and function; sta
   expect(run.outputs['BucketName']).toBe(bucket);
   expect(await recordsOf(run)).toEqual(third);
   expect(run.tasks()).toEqual([]);
-}, 60_000);
+});
 
 test('a resource type that is not known stops the run, and leaves nothing behind', async () => {
   const assembly = synthesizeToyApp({

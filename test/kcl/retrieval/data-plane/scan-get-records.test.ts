@@ -70,7 +70,7 @@ test('records are equal to those of the SDK, byte for byte, and so is the rest o
     }),
     { numRuns: 300 },
   );
-}, 30_000);
+});
 
 const RECORD = '{"ApproximateArrivalTimestamp":1.5E9,"Data":"YWJj","PartitionKey":"k","SequenceNumber":"1"}';
 const around = (records: string) => Buffer.from(`{"MillisBehindLatest":0,"Records":[${records}]}`);
