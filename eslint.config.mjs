@@ -10,6 +10,7 @@ const directions = [
   { folder: 'consumer/kcl', mayNotImport: ['bin', 'lambda', 'local', 'lib', 'use-cases', 'consumer/!(kcl)'] },
   { folder: 'lambda', mayNotImport: ['bin', 'consumer', 'local', 'use-cases', 'lib/!(contracts)'] },
   { folder: 'local', mayNotImport: ['bin', 'consumer', 'lambda', 'lib', 'use-cases'] },
+  { folder: 'operations', mayNotImport: ['bin', 'lambda', 'local', 'simulation', 'lib/!(contracts)'] },
   { folder: 'simulation', mayNotImport: ['bin', 'lambda', 'lib/!(contracts)', 'local/!(services|gateway)'] },
 ];
 

@@ -55,6 +55,29 @@ function physical(column: ParquetColumn): (string | number | bigint | null)[] | 
   return values;
 }
 
+/** All columns of a file that {@link writeParquet} wrote, as they were given to it. */
+export async function readParquetColumns(file: ArrayBuffer): Promise<ParquetColumn[]> {
+  const leaves = parquetMetadata(file).schema.slice(1);
+  const values = await readParquet(
+    file,
+    leaves.map(({ name }) => name),
+  );
+  return leaves.map(({ name, type, repetition_type }): ParquetColumn => {
+    const column = values.get(name)!;
+    const nullable = repetition_type === 'OPTIONAL';
+    switch (type) {
+      case 'INT32':
+        return { name, type, nullable, data: Int32Array.from(column as number[]) };
+      case 'INT64':
+        return { name, type: 'TIMESTAMP', nullable, data: Float64Array.from(column as number[]) };
+      case 'DOUBLE':
+        return { name, type, nullable, data: Float64Array.from(column, (value) => (value as number | null) ?? NaN) };
+      default:
+        return { name, type: 'STRING', nullable, data: column as (string | null)[] };
+    }
+  });
+}
+
 /** Column name → values in row order; TIMESTAMP as epoch milliseconds, null where the file has null. */
 export type ParquetValues = Map<string, (string | number | null)[]>;
 

@@ -5,12 +5,13 @@ import {
   SEGMENT_SK_PREFIX,
   UNFOLDED_INDEX_HASH,
   UNFOLDED_INDEX_RANGE,
+  partitionHour,
   partitionPk,
   type LedgerItem,
   ledgerPk,
 } from '../../lib/contracts/registry';
 import type { Pending, PendingSegment } from './append/head';
-import { paddedPosition } from './position';
+import { paddedPosition, type PositionText } from './position';
 import type { Item, Key } from './stores/registry-store';
 
 /** The partition of a registry hour `<dt>T<hour>`. */
@@ -31,6 +32,32 @@ export interface SegmentItem extends Key, SegmentReference {
 
 /** Item `tail mark`: sk prefix; the hour before was folded with readings that this hour's windows reach back to. */
 export const TAIL_SK_PREFIX = 'TAIL#';
+
+/** Item `refold request`: an operator asks for a generation by another build than the one that made the newest. */
+export const REFOLD_SK = 'REFOLD';
+
+/** Stands until a build other than `replaces` seals the partition; in the index, so that the coordinator finds it. */
+export interface RefoldRequest extends Key {
+  /** Code version of the newest generation when it was asked for. */
+  readonly replaces: string;
+  readonly oldestArrival: number;
+  readonly newestArrival: number;
+  readonly unfolded: string;
+  readonly unfoldedPartition: string;
+}
+
+export function refoldRequest(partition: Partition, replaces: string): RefoldRequest {
+  return {
+    pk: partitionPk(partition),
+    sk: REFOLD_SK,
+    replaces,
+    // Nothing to be quiet about: the readings are all in the generation that is there.
+    oldestArrival: 0,
+    newestArrival: 0,
+    unfolded: partition.useCase,
+    unfoldedPartition: partitionHour(partition),
+  };
+}
 
 /** Hash of UnfoldedIndex under which open fold tasks stand; no use case can have this name. */
 export const TASKS_HASH = '#tasks';
@@ -64,7 +91,30 @@ export function segmentItem(segment: PendingSegment): Item {
   };
 }
 
-export function ledgerItem(shardId: string, pending: Pending): Item {
+/**
+ * A ledger row that counts nothing: what followed `start` was trimmed before it was read. The next commit begins there
+ * too and takes the plain key.
+ */
+export function gapItem(shardId: string, start: PositionText, end: PositionText): Item {
+  const gap: LedgerItem = {
+    pk: ledgerPk(shardId),
+    sk: `${paddedPosition(start)}#gap`,
+    shardId,
+    start,
+    end,
+    records: 0,
+    readings: 0,
+    quarantined: 0,
+    byUseCase: {},
+    gap: true,
+  };
+  return { ...gap };
+}
+
+export function ledgerItem(
+  shardId: string,
+  pending: Pick<Pending, 'start' | 'end' | 'records' | 'byUseCase' | 'gap'>,
+): Item {
   const counts = Object.values(pending.byUseCase);
   const item: LedgerItem = {
     pk: ledgerPk(shardId),

@@ -5,7 +5,7 @@ import type { RowGroupRange } from '../../lib/contracts/documents';
 import type { DeviceTable, ReadingColumns } from '../readings/columns';
 import { contentHashText } from '../readings/hash';
 import type { ReadingSchema } from '../readings/schema';
-import { readParquet, writeParquet, type ParquetColumn } from './parquet';
+import { readParquet, readParquetColumns, writeParquet, type ParquetColumn } from './parquet';
 
 export interface SegmentFile {
   readonly bytes: Uint8Array;
@@ -109,6 +109,12 @@ export function hashColumns(columns: readonly ParquetColumn[]): string {
     } else hash.update(JSON.stringify(data));
   }
   return hash.digest('hex');
+}
+
+/** Row count and {@link hashColumns} of a segment or part as it stands, to be compared with what was registered. */
+export async function hashFile(file: ArrayBuffer): Promise<{ readonly rows: number; readonly contentHash: string }> {
+  const columns = await readParquetColumns(file);
+  return { rows: columns[0]!.data.length, contentHash: hashColumns(columns) };
 }
 
 /** Columns that a fold reads; `received` is for people. */

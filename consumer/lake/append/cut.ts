@@ -35,7 +35,16 @@ export function buildCut(batch: Batch, origin: CutOrigin): Cut {
   const name = `${shardId}-${start.replace(':', '_')}-${end}-${id}`;
   const objects: CutObject[] = [];
   const segments: PendingSegment[] = [];
-  const metadata = { shard: shardId, start, end, 'code-version': origin.codeVersion };
+  // Enough to rebuild the registry from the objects alone, should the table be lost (operations/rebuild-registry).
+  const commit = {
+    shard: shardId,
+    start,
+    end,
+    'code-version': origin.codeVersion,
+    records: String(batch.records),
+    progress: String(batch.newestArrival),
+    ...(batch.partial ? { partial: 'true' } : {}),
+  };
   for (const partition of [...batch.partitions.keys()].sort()) {
     const { useCase, hour, columns } = batch.partitions.get(partition)!;
     const { bytes, ...file } = buildSegment(columns, batch.devices, batch);
@@ -45,7 +54,7 @@ export function buildCut(batch: Batch, origin: CutOrigin): Cut {
       key,
       body: bytes,
       contentHash: file.contentHash,
-      metadata: { ...metadata, rows: String(file.rows) },
+      metadata: { ...commit, rows: String(file.rows) },
     });
   }
   const quarantine: PendingQuarantine[] = [];
@@ -53,7 +62,7 @@ export function buildCut(batch: Batch, origin: CutOrigin): Cut {
     const body = Buffer.from(lines.join(''));
     const contentHash = createHash('sha256').update(body).digest('hex');
     quarantine.push({ key, entries: lines.length, contentHash });
-    objects.push({ key, body, contentHash, metadata: { ...metadata, rows: String(lines.length) } });
+    objects.push({ key, body, contentHash, metadata: { ...commit, rows: String(lines.length) } });
   }
   return {
     pending: {
@@ -70,7 +79,10 @@ export function buildCut(batch: Batch, origin: CutOrigin): Cut {
       quarantine,
       gap: origin.gap,
     },
-    objects,
+    objects: objects.map((object) => ({
+      ...object,
+      metadata: { ...object.metadata, objects: String(objects.length) },
+    })),
   };
 }
 

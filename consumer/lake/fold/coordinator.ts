@@ -19,7 +19,14 @@ import {
 import type { UseCase } from '../../../use-cases/define-use-case';
 import { parseHead, type Head } from '../append/head';
 import { parallel } from '../parallel';
-import { partitionAt, TAIL_SK_PREFIX, type SegmentItem, type TailMark } from '../registry-items';
+import {
+  partitionAt,
+  REFOLD_SK,
+  TAIL_SK_PREFIX,
+  type RefoldRequest,
+  type SegmentItem,
+  type TailMark,
+} from '../registry-items';
 import { ConditionFailedError, type Item, type Write } from '../stores/registry-store';
 import { completeUntil } from './completeness';
 import { freeze, isSuperset, ROWS_PER_BUCKET, readInputs, tailLength, tailOf, type Frozen } from './freeze';
@@ -47,17 +54,25 @@ const PARTITIONS_PER_READ = 25;
 /** A partition that failed is not looked at again for this long; a parked one for longer. Milliseconds. */
 const RETRY_AFTER_MS = 5_000;
 const PARKED_RETRY_AFTER_MS = 60_000;
+/** So is one that only another build may fold. */
+const REFUSED_RETRY_AFTER_MS = 60_000;
 
 /** What stands under one partition key. */
 interface PartitionItems {
   readonly segments: readonly SegmentItem[];
   readonly marks: readonly TailMark[];
+  readonly requests: readonly RefoldRequest[];
   readonly tasks: readonly TaskItem[];
 }
 
 function sorted(items: readonly Item[]): PartitionItems {
   const of = <Kind>(prefix: string): Kind[] => items.filter(({ sk }) => sk.startsWith(prefix)) as unknown as Kind[];
-  return { segments: of(SEGMENT_SK_PREFIX), marks: of(TAIL_SK_PREFIX), tasks: of(TASK_SK_PREFIX) };
+  return {
+    segments: of(SEGMENT_SK_PREFIX),
+    marks: of(TAIL_SK_PREFIX),
+    requests: of(REFOLD_SK),
+    tasks: of(TASK_SK_PREFIX),
+  };
 }
 
 function arrivals(items: readonly { readonly oldestArrival: number; readonly newestArrival: number }[]): {
@@ -136,8 +151,8 @@ export class FoldCoordinator {
           ...arrivals(items),
         };
         const cutOff = !whole && hour === page.at(-1)![UNFOLDED_INDEX_RANGE];
-        const isMarkOnly = items.every(({ sk }) => sk.startsWith(TAIL_SK_PREFIX));
-        if (cutOff || isMarkOnly || mayFold(question)) found.push(partition);
+        const holdsSegments = items.some(({ sk }) => sk.startsWith(SEGMENT_SK_PREFIX));
+        if (cutOff || !holdsSegments || mayFold(question)) found.push(partition);
       }
       if (whole) break;
     }
@@ -177,16 +192,21 @@ export class FoldCoordinator {
 
   private async foldPartition(useCase: UseCase, partition: Partition, sealed: number, until: number): Promise<void> {
     const { registry, objects, codeVersion, clock } = this.dependencies;
-    const { segments, marks, tasks } = sorted(await registry.query(partitionPk(partition)));
+    const { segments, marks, requests, tasks } = sorted(await registry.query(partitionPk(partition)));
     const waiting = segments.filter(({ unfolded }) => unfolded !== undefined);
-    if (waiting.length === 0 && marks.length === 0) return;
-    if (segments.length === 0) return this.remove(marks);
+    // Asked of any build but the one that made what is to be replaced: this one may be what a deploy takes away.
+    const refolds = requests.filter(({ replaces }) => replaces !== codeVersion);
+    if (waiting.length === 0 && marks.length === 0 && refolds.length === 0) {
+      if (requests.length > 0) this.rest(partition, REFUSED_RETRY_AFTER_MS);
+      return;
+    }
+    if (segments.length === 0) return this.remove([...marks, ...refolds]);
     const previous = sealed === 0 ? undefined : await readInputs(objects, partition, sealed);
     if (previous !== undefined && isSuperset(previous.segments, waiting)) {
       // Sealed, but its worker died before the marks were gone; or only the hour before has changed.
       if (waiting.length > 0) await this.inTransactions(unmark(previous));
       const tail = await this.tailSegments(useCase, partition);
-      if (isSuperset(previous.tailSegments, tail)) return this.remove(marks);
+      if (isSuperset(previous.tailSegments, tail) && refolds.length === 0) return this.remove(marks);
     }
     const question = { completeUntil: until, hourEnd: partitionEnd(partition), lateness: this.latenessOf(useCase) };
     const since = arrivals(waiting.length > 0 ? waiting : marks);
@@ -210,7 +230,7 @@ export class FoldCoordinator {
     await seal(objects, registry, {
       inputs: frozen.inputs,
       outcomes,
-      answeredMarks: answered(frozen, marks),
+      answeredMarks: [...answered(frozen, marks), ...refolds],
       marksNextHour: tailOf(partition, brought, tailLength(useCase.windows)).length > 0,
       completeUntil: until,
       now: clock.now(),

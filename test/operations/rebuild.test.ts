@@ -1,0 +1,215 @@
+import fc from 'fast-check';
+import { chainOf, type ObjectRange } from '../../operations/committed-ranges';
+import { leasesFromHeads } from '../../operations/rebuild-leases';
+import { applyRegistry, planRegistry, type ListedShard } from '../../operations/rebuild-registry';
+import { verify } from '../../operations/verify';
+import { parseHead, type Head } from '../../consumer/lake/append/head';
+import { headKey } from '../../lib/contracts/registry';
+import { BASE, HOUR, testUseCase } from '../lake/support/telemetry';
+import { LakeBench, SHARDS } from './support/lake';
+
+const quiet = (): void => undefined;
+
+describe('the registry from the bucket', () => {
+  test('every item that the product wrote comes back, but for what only people read', async () => {
+    const bench = await LakeBench.sealed();
+    const open = bench.record({ timestamp: BASE + 7 * HOUR, temperature: 5 }, 'sensor-0-0', BASE + 7 * HOUR + 1000);
+    await bench.append(SHARDS[0]!, [open], BASE + 7 * HOUR + 1000);
+    const before = bench.table.all();
+    bench.loseRegistry();
+    const plan = await planRegistry(bench, SHARDS, quiet);
+    expect(plan).toMatchObject({ ranges: 29, segments: 27, partitions: 2, warnings: [], kept: [] });
+    expect(bench.table.all()).toEqual([]);
+    const created = await applyRegistry(bench, plan, quiet);
+    expect(created).toBe(plan.items.length);
+
+    const ignored = ['sealedAt', 'rowGroups', 'progress'];
+    const comparable = (items: typeof before): unknown[] =>
+      items
+        .filter(({ pk, sk }) => pk !== 'LOCK' && !sk.startsWith('TAIL#'))
+        .map((item) => Object.fromEntries(Object.entries(item).filter(([name]) => !ignored.includes(name))));
+    expect(comparable(bench.table.all())).toEqual(comparable(before));
+    // Progress by idleness is not in the bucket: what was read is.
+    expect(bench.table.get(headKey(SHARDS[1]!.shardId))!['progress']).toBe(BASE + 2 * HOUR);
+  });
+
+  test('the product goes on from it: nothing is folded twice, and what comes next is sealed', async () => {
+    const bench = await LakeBench.sealed();
+    bench.loseRegistry();
+    await applyRegistry(bench, await planRegistry(bench, SHARDS, quiet), quiet);
+    const next = bench.record({ timestamp: BASE + 6 * HOUR, temperature: 5 }, 'sensor-0-0', BASE + 6 * HOUR + 1000);
+    await bench.append(SHARDS[0]!, [next], BASE + 12 * HOUR);
+    await bench.append(SHARDS[1]!, [], BASE + 12 * HOUR);
+    await bench.fold();
+    const { partitions, shards, problems } = await verify(bench, { useCases: [testUseCase], leases: [] }, quiet);
+    expect([...partitions, ...shards].flatMap((report) => report.problems).concat(problems)).toEqual([]);
+    expect(partitions.map(({ hour, generation, folded }) => [hour, generation, folded])).toEqual([
+      ['2026-03-04T00', 1, 14],
+      ['2026-03-04T01', 1, 10],
+      ['2026-03-04T06', 1, 1],
+    ]);
+    expect(bench.table.unfolded.size).toBe(0);
+  });
+
+  test('a shard whose head is there is left alone, and a head that the objects contradict is said', async () => {
+    const bench = await LakeBench.sealed();
+    const [first, second] = SHARDS;
+    const head = bench.table.get(headKey(first!.shardId))!;
+    bench.loseRegistry();
+    bench.table.set(headKey(first!.shardId), { ...head, end: 'TRIM_HORIZON' });
+    const plan = await planRegistry(bench, SHARDS, quiet);
+    expect(plan.kept).toEqual([first!.shardId]);
+    expect(plan.heads.map(({ shardId }) => shardId)).toEqual([second!.shardId]);
+    expect(plan.warnings).toEqual([expect.stringContaining('its head says TRIM_HORIZON, the objects reach')]);
+  });
+
+  test('objects of an intent that lacks one are not committed', async () => {
+    const bench = await LakeBench.sealed();
+    const two = [BASE + 8 * HOUR, BASE + 9 * HOUR].map((timestamp) => ({ timestamp, temperature: 1 }));
+    await bench.append(SHARDS[0]!, [bench.record(two, 'sensor-0-0', BASE + 9 * HOUR)], BASE + 9 * HOUR);
+    bench.objects.objects.delete(bench.objects.keys('readings/test-case/dt=2026-03-04/hour=09/')[0]!);
+    bench.loseRegistry();
+    const plan = await planRegistry(bench, SHARDS, quiet);
+    expect(plan.ranges).toBe(28);
+    expect(plan.warnings).toEqual(['shardId-000000000000: 1 ranges of intents that were given up stay out']);
+  });
+
+  test('a shard that the stream does not list any more is finished', async () => {
+    const bench = await LakeBench.sealed();
+    bench.loseRegistry();
+    const plan = await planRegistry(bench, SHARDS.slice(1), quiet);
+    expect(plan.heads.map(({ finished }) => finished)).toEqual([true, false]);
+  });
+});
+
+describe('committed ranges', () => {
+  const range = (start: number, end: number, id = 'a', objects = 1): ObjectRange => ({
+    shardId: 's',
+    name: `s-${start}-${end}-${id}`,
+    start: start === 0 ? 'TRIM_HORIZON' : `${start}.0.0`,
+    end: `${end}.0.0`,
+    partial: false,
+    records: end - start,
+    progress: end,
+    expected: 1,
+    objects: Array.from({ length: objects }, () => ({ key: '', bytes: 1, contentHash: '', rows: 1 })),
+  });
+  const names = (ranges: readonly ObjectRange[]): string[] => chainOf(ranges).ranges.map(({ name }) => name);
+
+  test('of two claims to one place, the one that others follow', () => {
+    expect(names([range(0, 5), range(5, 9, 'given-up'), range(5, 7), range(7, 12)])).toEqual([
+      's-0-5-a',
+      's-5-7-a',
+      's-7-12-a',
+    ]);
+    expect(names([range(0, 5), range(5, 9), range(5, 7, 'short'), range(9, 10)])).toEqual([
+      's-0-5-a',
+      's-5-9-a',
+      's-9-10-a',
+    ]);
+  });
+
+  test('one that lacks an object is no part of it', () => {
+    expect(names([range(0, 5), range(5, 9, 'a', 0)])).toEqual(['s-0-5-a']);
+  });
+
+  test('what expired before, and holes', () => {
+    const chain = chainOf([range(5, 7), range(7, 9), range(12, 14)]);
+    expect(chain.ranges.map(({ name }) => name)).toEqual(['s-5-7-a', 's-7-9-a', 's-12-14-a']);
+    expect(chain.holes).toEqual([{ after: '9.0.0', before: '12.0.0' }]);
+  });
+
+  test('whatever was given up on the way, the chain holds every record once', () => {
+    const plan = fc.record({
+      cuts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 30 }),
+      givenUp: fc.array(fc.record({ at: fc.nat(), length: fc.integer({ min: 1, max: 60 }), whole: fc.boolean() }), {
+        maxLength: 10,
+      }),
+    });
+    fc.assert(
+      fc.property(plan, ({ cuts, givenUp }) => {
+        let at = 0;
+        const committed = cuts.map((length) => range(at, (at += length), 'committed'));
+        const others = givenUp.map(({ at: index, length, whole }, id) => {
+          const from = committed[index % committed.length]!;
+          const start = from.start === 'TRIM_HORIZON' ? 0 : Number(from.start.split('.')[0]);
+          return range(start, Math.min(at, start + length), `given-up-${id}`, whole ? 1 : 0);
+        });
+        const chain = chainOf([...others, ...committed]);
+        let end = 'TRIM_HORIZON';
+        for (const each of chain.ranges) {
+          expect(each.start).toBe(end);
+          end = each.end;
+        }
+        expect(end).toBe(`${at}.0.0`);
+        expect(chain.holes).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe('leases from the heads', () => {
+  const head = (shardId: string, end: string, more: Partial<Head> = {}): Head => ({
+    ...parseHead({
+      pk: '',
+      sk: '',
+      shardId,
+      end,
+      partial: false,
+      progress: 1,
+      startingHashKey: '0',
+      endingHashKey: '9',
+      finished: false,
+    }),
+    ...more,
+  });
+  const shard = (shardId: string, ...parentShardIds: string[]): ListedShard => ({
+    shardId,
+    startingHashKey: '0',
+    endingHashKey: '9',
+    parentShardIds,
+  });
+  const checkpoints = (heads: Head[], shards: ListedShard[]): unknown[] =>
+    leasesFromHeads(heads, shards).map(({ leaseKey, checkpoint }) => [
+      leaseKey,
+      checkpoint.sequenceNumber,
+      checkpoint.subSequenceNumber,
+    ]);
+
+  test('at what is committed, never beyond', () => {
+    const heads = [
+      head('a', '7.3.0'),
+      head('b', '7.3.2', { partial: true }),
+      head('c', '7.0.2', { partial: true }),
+      head('d', 'AT_TIMESTAMP:5'),
+      head('e', '9.0.0', { finished: true }),
+    ];
+    expect(
+      checkpoints(
+        heads,
+        heads.map(({ shardId }) => shard(shardId)),
+      ),
+    ).toEqual([
+      ['a', '7', 3],
+      ['b', '7', 2],
+      ['c', 'TRIM_HORIZON', 0],
+      ['d', 'TRIM_HORIZON', 0],
+      ['e', 'SHARD_END', 0],
+    ]);
+  });
+
+  test('children that no lease was made for yet; shards without a head or a parent with one are shard sync’s', () => {
+    const heads = [head('parent', '7.0.0', { finished: true })];
+    const leases = leasesFromHeads(heads, [
+      shard('parent'),
+      shard('left', 'parent'),
+      shard('right', 'parent'),
+      shard('new'),
+    ]);
+    expect(leases.map(({ leaseKey, childShardIds }) => [leaseKey, childShardIds])).toEqual([
+      ['parent', ['left', 'right']],
+      ['left', []],
+      ['right', []],
+    ]);
+  });
+});
