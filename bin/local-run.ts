@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import path from 'node:path';
 import { integerOption, parseCommand, pause, runCommand, stopSignal, UserError } from './support/command-line';
 import { startSession } from './support/local-session';
+import { Resharding } from './support/resharding';
 import { isSettled, progressBlock, progressLine, summarize, summaryLines } from './support/run-report';
 import { startSimulation } from './support/simulation-process';
 import { findRunning } from './support/target';
@@ -54,6 +55,7 @@ async function main(args: string[]): Promise<number> {
   const signal = stopSignal();
   const session = await startSession({ stateDirectory, display, port, mqttPort });
   const simulation = startSimulation({ stateDirectory, backlogHours, seed, live: interactive });
+  const resharding = new Resharding({ ...session, published: () => simulation.publishedShare });
   try {
     let moved = performance.now();
     let lastState = '';
@@ -62,14 +64,16 @@ async function main(args: string[]): Promise<number> {
       const began = performance.now();
       const snapshot = await session.status.read();
       if (simulation.failure) throw new UserError(`The simulated devices stopped: ${simulation.failure}`);
-      const settled = isSettled(snapshot, simulation);
+      if (resharding.failure) throw new UserError(`The stream could not be resharded: ${resharding.failure}`);
+      const settled = isSettled(snapshot, simulation, resharding.done);
+      const { counts } = resharding;
       display.update(
-        progressBlock(snapshot, simulation, session.messages(), seconds()),
-        progressLine(snapshot, simulation, seconds()),
+        progressBlock(snapshot, simulation, session.messages(), counts, seconds()),
+        progressLine(snapshot, simulation, counts, seconds()),
       );
       if (settled && !announced) {
         announced = true;
-        const summary = summarize(snapshot, { seconds: seconds(), files: session.files });
+        const summary = summarize(snapshot, { seconds: seconds(), shards: counts, files: session.files });
         if (values.json) console.log(JSON.stringify(summary));
         else summaryLines(summary).forEach((line) => display.say(line));
         if (!interactive) return summary.ok ? 0 : 1;
@@ -81,13 +85,14 @@ async function main(args: string[]): Promise<number> {
       lastState = state;
       if (!announced && performance.now() - moved > STALL_MS) {
         throw new UserError(
-          `Nothing moved for ${STALL_MS / 1000} s: ${progressLine(snapshot, simulation, seconds())}. The logs of tasks and functions are in ${session.logs}.`,
+          `Nothing moved for ${STALL_MS / 1000} s: ${progressLine(snapshot, simulation, counts, seconds())}. The logs of tasks and functions are in ${session.logs}.`,
         );
       }
       // Reading the status must not become the work: it takes at most a fifth of the time.
       await pause(Math.max(1_000, 4 * (performance.now() - began)), signal);
     }
   } finally {
+    await resharding.stop();
     await simulation.stop();
     await session.close();
   }

@@ -1,5 +1,6 @@
 /** Opens the local run for a command: the one that is up over the state directory, or a new one in this process. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { rmSync } from 'node:fs';
@@ -43,6 +44,8 @@ export interface Session extends Target {
 /** A run that this process holds. */
 export interface StartedSession extends Session {
   messages(): MessageCounts;
+  readonly kinesis: KinesisClient;
+  readonly streamName: string;
 }
 
 /** Messages at the stages before the registry, since the run began: a message holds one reading or many. */
@@ -88,6 +91,8 @@ export async function startSession(options: SessionOptions): Promise<StartedSess
   });
   return {
     ...session(stateDirectory, run.endpoint, run.outputs),
+    kinesis: new KinesisClient({ endpoint: run.endpoint, region: localRegion, credentials: localCredentials }),
+    streamName: run.outputs['StreamName'] ?? '',
     messages: () => messageCounts(run),
     close: () => run.stop(),
   };

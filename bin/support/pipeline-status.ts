@@ -15,6 +15,10 @@ import {
   ListPipelineExecutionStepsCommand,
   type SageMakerClient,
 } from '@aws-sdk/client-sagemaker';
+import { parseHead, type Head } from '../../consumer/lake/append/head';
+import { completeUntil } from '../../consumer/lake/fold/completeness';
+import { fromAttributes } from '../../consumer/lake/stores/attributes';
+import type { Item } from '../../consumer/lake/stores/registry-store';
 import type { EvaluationReport } from '../../lib/contracts/documents';
 import type { Partition } from '../../lib/contracts/lake-layout';
 import {
@@ -75,9 +79,12 @@ export interface StatusSnapshot {
   readonly useCases: readonly UseCaseStatus[];
   /** Quarantined records whose topic names no use case. */
   readonly quarantinedUnknown: number;
-  readonly shards: number;
+  /** Shards whose end is not committed yet. */
+  readonly openShards: number;
+  /** Shards read to their end, after a reshard. */
+  readonly finishedShards: number;
   /**
-   * Arrival time up to which every open shard is read and committed, epoch milliseconds; 0 before the first proof.
+   * Arrival time up to which the whole stream is read and committed, epoch milliseconds; -Infinity while shards are unread.
    */
   readonly committedUntil: number;
 }
@@ -139,16 +146,13 @@ export class PipelineStatus {
   }
 
   /** Reads the heads, and the ledger rows of their shards that are new since the last call. */
-  private async readHeads(): Promise<{ shards: number; committedUntil: number }> {
-    const shards: string[] = [];
-    let committedUntil = Infinity;
+  private async readHeads(): Promise<Pick<StatusSnapshot, 'openShards' | 'finishedShards' | 'committedUntil'>> {
+    const heads: Head[] = [];
     for (let bucket = 0; bucket < HEAD_BUCKETS; bucket++) {
-      for (const head of await this.query({ ':pk': { S: `${HEADS_PK_PREFIX}${bucket}` } }, 'pk = :pk')) {
-        if (head['sk']?.S) shards.push(head['sk'].S);
-        if (!head['finished']?.BOOL) committedUntil = Math.min(committedUntil, Number(head['progress']?.N ?? 0));
-      }
+      const items = await this.query({ ':pk': { S: `${HEADS_PK_PREFIX}${bucket}` } }, 'pk = :pk');
+      heads.push(...items.map((item) => parseHead(fromAttributes(item) as Item)));
     }
-    for (const shard of shards) {
+    for (const { shardId: shard } of heads) {
       const after = this.ledgerRead.get(shard) ?? ' ';
       const rows = await this.query({ ':pk': { S: ledgerPk(shard) }, ':sk': { S: after } }, 'pk = :pk AND sk > :sk');
       for (const row of rows) {
@@ -159,7 +163,8 @@ export class PipelineStatus {
         if (row['sk']?.S) this.ledgerRead.set(shard, row['sk'].S);
       }
     }
-    return { shards: shards.length, committedUntil: shards.length === 0 ? 0 : committedUntil };
+    const openShards = heads.filter((head) => !head.finished).length;
+    return { openShards, finishedShards: heads.length - openShards, committedUntil: completeUntil(heads) };
   }
 
   private async query(

@@ -10,6 +10,8 @@ import { count, table } from './terminal';
 export interface RunSummary {
   readonly ok: boolean;
   readonly seconds: number;
+  /** The stream's shard counts in the order of the run, `[2, 4, 3]` for a first one. */
+  readonly shards: readonly number[];
   /** Folder of the lake bucket's objects. */
   readonly files: string;
   readonly useCases: readonly UseCaseSummary[];
@@ -40,9 +42,9 @@ const TERMINAL = new Set(['Succeeded', 'Failed', 'Stopped']);
  * True when everything that was published in the backlog is read, committed, folded and sealed, and every use case has an
  * execution that ended. Hours that are not over stay open.
  */
-export function isSettled(snapshot: StatusSnapshot, simulation: SimulationProcess): boolean {
+export function isSettled(snapshot: StatusSnapshot, simulation: SimulationProcess, resharded: boolean): boolean {
   const { publishedAt } = simulation;
-  if (publishedAt === undefined || snapshot.committedUntil < publishedAt) return false;
+  if (!resharded || publishedAt === undefined || snapshot.committedUntil < publishedAt) return false;
   const openFrom = new Date(Math.floor(publishedAt / HOUR_MS) * HOUR_MS).toISOString().slice(0, 13);
   return snapshot.useCases.every(
     (each) =>
@@ -53,7 +55,10 @@ export function isSettled(snapshot: StatusSnapshot, simulation: SimulationProces
   );
 }
 
-export function summarize(snapshot: StatusSnapshot, run: { seconds: number; files: string }): RunSummary {
+export function summarize(
+  snapshot: StatusSnapshot,
+  run: { seconds: number; shards: readonly number[]; files: string },
+): RunSummary {
   const summaries = snapshot.useCases.map((each): UseCaseSummary => {
     const readingsOpen = each.registered - each.folded - each.duplicates;
     return {
@@ -93,13 +98,21 @@ export function summaryLines(summary: RunSummary): string[] {
   const reasons = summary.useCases
     .filter((each) => each.execution?.failureReason !== undefined)
     .map((each) => `${each.name}: ${each.execution?.failureReason}`);
-  return ['', ...table([header, ...rows]), ...reasons, `Files: ${summary.files}`, `${summary.seconds} s`, ''];
+  return [
+    '',
+    ...table([header, ...rows]),
+    ...reasons,
+    `Files: ${summary.files}`,
+    `${summary.seconds} s; shards ${summary.shards.join(' → ')}`,
+    '',
+  ];
 }
 
 export function progressBlock(
   snapshot: StatusSnapshot,
   simulation: SimulationProcess,
   messages: MessageCounts,
+  shards: readonly number[],
   seconds: number,
 ): string[] {
   const header = ['', 'published', 'committed', 'quarantined', 'sealed', 'open segments', 'training'];
@@ -118,15 +131,25 @@ export function progressBlock(
     `${count(messages.inStream)} in the stream`,
     `${count(messages.read)} read`,
   ].join(', ');
-  return [`${seconds.toFixed(0)} s, ${snapshot.shards} shards; messages: ${stages}`, ...table([header, ...rows])];
+  const read = `${count(snapshot.openShards)} being read, ${count(snapshot.finishedShards)} read to their end`;
+  return [
+    `${seconds.toFixed(0)} s; shards: ${shards.join(' → ')}, ${read}`,
+    `messages: ${stages}`,
+    ...table([header, ...rows]),
+  ];
 }
 
-export function progressLine(snapshot: StatusSnapshot, simulation: SimulationProcess, seconds: number): string {
+export function progressLine(
+  snapshot: StatusSnapshot,
+  simulation: SimulationProcess,
+  shards: readonly number[],
+  seconds: number,
+): string {
   const parts = snapshot.useCases.map(
     (each) =>
       `${each.name} ${simulation.progress.get(each.name)?.readings ?? 0}→${each.registered + each.quarantined}, sealed ${each.sealedPartitions}, ${training(each)}`,
   );
-  return `${seconds.toFixed(0).padStart(4)} s  ${parts.join(' | ')}`;
+  return `${seconds.toFixed(0).padStart(4)} s  shards ${shards.join('→')} | ${parts.join(' | ')}`;
 }
 
 function training(status: UseCaseStatus): string {

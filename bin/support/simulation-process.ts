@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { HOUR_MS } from '../../lib/contracts/lake-layout';
+import { useCases } from '../../use-cases';
 import type { SimulationProgress } from './simulation';
 
 /** The local run's own devices; `npm run devices` names others, so that both can publish at once. */
@@ -10,6 +12,8 @@ const LOCAL_RUN_FLEET = 'sim';
 export interface SimulationProcess {
   /** By use case. */
   readonly progress: ReadonlyMap<string, SimulationProgress>;
+  /** Share of the backlog that is published, by event time and the use case that is furthest behind: 0 to 1. */
+  readonly publishedShare: number;
   /** Readings acknowledged by the broker since the start of this run. */
   readonly readings: number;
   /** When the whole backlog was acknowledged, epoch milliseconds. */
@@ -69,6 +73,11 @@ export function startSimulation(options: {
       let sum = 0;
       for (const each of progress.values()) sum += each.readings;
       return sum;
+    },
+    get publishedShare() {
+      if (progress.size < useCases.length) return 0;
+      const behind = Math.max(...[...progress.values()].map(({ until, eventTime }) => until - eventTime));
+      return Math.min(1, 1 - behind / (options.backlogHours * HOUR_MS));
     },
     get publishedAt() {
       if (publishedAt === undefined && progress.size > 0 && past.size === progress.size && failure === undefined)

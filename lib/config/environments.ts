@@ -16,7 +16,7 @@ const local: EnvironmentConfig = {
   consumer: {
     cpu: 1024,
     memory: Size.gibibytes(2),
-    tasks: { mode: 'fixed', count: 2 },
+    tasks: { mode: 'fixed', count: 4 },
     spotShare: 0,
     failoverTime: Duration.seconds(8),
     initialPosition: 'TRIM_HORIZON',

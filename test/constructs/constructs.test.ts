@@ -120,7 +120,7 @@ describe('KclService', () => {
 
   test('runs a fixed number of tasks where told, as locally', () => {
     const template = synthesize('local').templates.get('Consumer')!;
-    template.hasResourceProperties('AWS::ECS::Service', { DesiredCount: 2 });
+    template.hasResourceProperties('AWS::ECS::Service', { DesiredCount: 4 });
     template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
   });
 

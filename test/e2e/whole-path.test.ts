@@ -1,16 +1,21 @@
 /**
- * The whole path on one machine: `npm start -- --exit --json` with one of the two consumers killed during the backlog,
- * then a replay over the same state. What the files hold is compared with what the devices say they sent.
+ * The whole path on one machine: `npm start -- --exit --json`, which reshards its stream during the backlog, with one of
+ * the four consumers killed meanwhile. What the files hold is compared with what the devices say they sent.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { RunSummary } from '../../bin/support/run-report';
 import type { SentPublish } from '../../bin/support/simulation';
+import { findRunning, localCredentials, localRegion, type RunningLocally } from '../../bin/support/target';
+import { segmentShard } from '../../consumer/lake/registry-items';
+import type { RunningTask } from '../../local/runtime/pages';
 import { useCases } from '../../use-cases';
 import { fileList, newestManifests, query } from './support/lake';
 import { newStateDirectory, startCommand, until, type CommandResult } from './support/run';
 
 const BACKLOG_HOURS = 24;
+const TASKS = 4;
 const state = newStateDirectory();
 let result: CommandResult;
 let summary: RunSummary;
@@ -38,36 +43,51 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(state, { recursive: true, force: true }));
 
-/** kill -9 of one of the two consumer tasks once the first readings are committed and the backlog still runs. */
+/** kill -9 of a consumer task that holds a lease, while the devices publish their backlog. */
 async function killOneConsumer(): Promise<number> {
-  await until('a first segment', () => existsSync(path.join(state, 'devices', 'sent', 'sim')) || undefined, 240_000);
-  const running = await until(
-    'two consumer tasks',
-    async () => {
-      const file = path.join(state, 'run.json');
-      if (!existsSync(file)) return undefined;
-      const { endpoint } = JSON.parse(readFileSync(file, 'utf8')) as { endpoint: string };
-      const tasks = (await (await fetch(`${endpoint}/_local/tasks`)).json()) as { pid: number; service: string }[];
-      return tasks.length >= 2 ? tasks : undefined;
-    },
-    60_000,
-  );
-  await until(
-    'a first committed segment',
-    () => {
-      const sent = path.join(state, 'devices', 'sent', 'sim', `${useCases[0]?.name}.ndjson`);
-      return existsSync(sent) || undefined;
-    },
-    60_000,
-  );
-  const pid = running[0]?.pid ?? 0;
+  const running = await until('the local run', () => findRunning(state), 240_000);
+  const sent = path.join(state, 'devices', 'sent', 'sim', `${useCases[0]?.name}.ndjson`);
+  await until('a first publish', () => existsSync(sent) || undefined, 240_000);
+  const tasks = await until('four consumer tasks', () => consumerTasks(running.endpoint), 60_000);
+  const pid = await until('the owner of a lease', async () => ownerOfLease(running, tasks), 60_000);
   process.kill(pid, 'SIGKILL');
   return pid;
 }
 
-describe('npm start -- --exit --json, with one consumer killed', () => {
+async function consumerTasks(endpoint: string): Promise<RunningTask[] | undefined> {
+  const tasks = (await (await fetch(`${endpoint}/_local/tasks`)).json()) as RunningTask[];
+  return tasks.length === TASKS ? tasks : undefined;
+}
+
+async function ownerOfLease(running: RunningLocally, tasks: readonly RunningTask[]): Promise<number | undefined> {
+  const dynamodb = new DynamoDBClient({
+    endpoint: running.endpoint,
+    region: localRegion,
+    credentials: localCredentials,
+  });
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: running.outputs['LeaseTableName'] }));
+  const owners = Items.map((item) => item['leaseOwner']?.S ?? '');
+  return tasks.find(({ id }) => owners.some((owner) => owner.startsWith(`${id}:`)))?.pid;
+}
+
+describe('npm start -- --exit --json, with a reshard and one consumer killed', () => {
   it('killed a consumer that was running', () => {
     expect(killed).toBeGreaterThan(0);
+  });
+
+  it('resharded the stream from two to four to three shards, and read from each generation of them', () => {
+    expect(summary.shards).toEqual([2, 4, 3]);
+    const shards = new Set(
+      useCases.flatMap(({ name }) =>
+        newestManifests(summary.files, name).flatMap(({ manifest }) =>
+          manifest.segments.map(({ key }) => Number(segmentShard(key).slice('shardId-'.length))),
+        ),
+      ),
+    );
+    // Shards 0 and 1, then 2 to 5; even ranges of thirds need two splits (6 to 9) and three merges: 10 to 12.
+    expect(Math.min(...shards)).toBeLessThan(2);
+    expect([...shards].filter((shard) => shard >= 2 && shard <= 5)).not.toEqual([]);
+    expect([...shards].filter((shard) => shard >= 10).sort()).toEqual([10, 11, 12]);
   });
 
   it('prints one JSON object on stdout and nothing else', () => {
