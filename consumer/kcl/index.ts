@@ -7,6 +7,7 @@ import { jsonLog, noMetrics, systemClock, systemDependencies } from './adapters/
 
 export { Scheduler, type SchedulerOptions, type SchedulerStatus } from './scheduler';
 export { EmfMetrics, type EmfOptions } from './metrics/emf';
+export type { MetricsLevel } from './metrics/levels';
 export type { InitialPosition, SchedulerConfig, SchedulerConfigInput } from './config';
 export type {
   Clock,

@@ -79,6 +79,9 @@ export class BatchDelivery {
         if (end) checkpointer.setLargestPermitted(end);
         await processor.processRecords(input);
         measureBatch(scope, batch, records);
+        const application = metrics.scope('ApplicationTracker');
+        application.add('MillisBehindLatest', millisBehindLatest, 'Milliseconds');
+        application.end();
         scope.add('Success', 1, 'Count');
         if (end) this.after = end;
         return { done: true };

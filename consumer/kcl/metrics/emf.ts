@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 import type { MetricDimension, MetricsFactory, MetricUnit } from '../dependencies';
+import { isPublished, type MetricsLevel } from './levels';
 
 export interface EmfOptions {
   /** KCL's is the application name. */
@@ -14,6 +15,8 @@ export interface EmfOptions {
   readonly now: () => number;
   /** Only metrics of these operations are written. @default all */
   readonly operations?: readonly string[];
+  /** KCL's metricsLevel. @default DETAILED */
+  readonly level?: MetricsLevel;
 }
 
 interface Series {
@@ -42,8 +45,11 @@ export class EmfMetrics implements MetricsFactory {
       add: (name, value, unit) => void added.push([name, value, unit]),
       dimension: (name: MetricDimension, value) => void (dimensions[name] = value),
       end: () => {
-        if (this.options.operations?.includes(operation) === false) return;
-        for (const [name, value, unit] of added) this.record(dimensions, name, value, unit);
+        const { operations, level = 'DETAILED' } = this.options;
+        if (operations?.includes(operation) === false) return;
+        for (const [name, value, unit] of added) {
+          if (isPublished(level, operation, name)) this.record(dimensions, name, value, unit);
+        }
       },
     };
   }

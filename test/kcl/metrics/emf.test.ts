@@ -56,6 +56,32 @@ describe('EmfMetrics', () => {
     expect(values).toEqual(Array.from({ length: 250 }, (_, i) => i));
   });
 
+  test.each([
+    ['NONE', []],
+    ['SUMMARY', ['MillisBehindLatest', 'ExpiredLeases']],
+    [
+      'DETAILED',
+      ['KinesisDataFetcher.getRecords.Time', 'MillisBehindLatest', 'ListLeases.Time', 'ExpiredLeases', 'NeededLeases'],
+    ],
+  ] as const)('at level %s only its metrics are written', (level, expected) => {
+    const lines: string[] = [];
+    const metrics = new EmfMetrics({ namespace: 'app', write: (line) => lines.push(line), now: () => 0, level });
+    const read = metrics.scope('ProcessTask');
+    read.add('KinesisDataFetcher.getRecords.Time', 1, 'Milliseconds');
+    read.add('MillisBehindLatest', 1, 'Milliseconds');
+    read.end();
+    const take = metrics.scope('TakeLeases');
+    for (const name of ['ListLeases.Time', 'ExpiredLeases', 'NeededLeases']) take.add(name, 1, 'Count');
+    take.end();
+    metrics.flush();
+    const names = parse(lines).flatMap((document) =>
+      (document['_aws'] as { CloudWatchMetrics: { Metrics: { Name: string }[] }[] }).CloudWatchMetrics.flatMap(
+        ({ Metrics }) => Metrics.map(({ Name }) => Name),
+      ),
+    );
+    expect(names).toEqual(expected);
+  });
+
   test('a worker reports KCL’s operations and metrics', async () => {
     const cluster = new Cluster(1, 2);
     cluster.publish(20);
@@ -93,8 +119,9 @@ describe('EmfMetrics', () => {
     expect(Object.keys(of('TakeLeases'))).toEqual(
       expect.arrayContaining(['TotalLeases', 'NumWorkers', 'ExpiredLeases', 'NeededLeases', 'TakenLeases']),
     );
-    expect(Object.keys(of('KinesisDataFetcher'))).toEqual(
-      expect.arrayContaining(['getRecords.Success', 'getRecords.Time']),
-    );
+    expect(of('ProcessTask')).toHaveProperty(['KinesisDataFetcher.getRecords.Success']);
+    expect(of('ProcessTask')).toHaveProperty(['KinesisDataFetcher.getRecords.Time']);
+    expect(of('ApplicationTracker')).toHaveProperty('MillisBehindLatest');
+    expect(of('ApplicationTracker')).not.toHaveProperty('ShardId');
   });
 });

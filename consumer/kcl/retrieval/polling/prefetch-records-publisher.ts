@@ -94,16 +94,16 @@ export class PrefetchRecordsPublisher implements RecordsPublisher {
 
   private async read(): Promise<{ readonly batch?: RetrievedBatch; readonly wait: number }> {
     const { fetcher, pacer, log, metrics, shardId, clock } = this.options;
-    const scope = metrics.scope('KinesisDataFetcher');
+    const scope = metrics.scope('ProcessTask');
     scope.dimension('ShardId', shardId);
     const started = clock.monotonic();
     this.options.onProgress();
     try {
       const batch = await fetcher.getRecords();
-      scope.add('getRecords.Success', 1, 'Count');
+      scope.add('KinesisDataFetcher.getRecords.Success', 1, 'Count');
       return { batch, wait: pacer.afterRead(batch.bytes, batch.atTip) };
     } catch (error) {
-      scope.add('getRecords.Success', 0, 'Count');
+      scope.add('KinesisDataFetcher.getRecords.Success', 0, 'Count');
       if (errorName(error) === 'ExpiredIteratorException') {
         scope.add('ExpiredIterator', 1, 'Count');
         return { wait: pacer.afterFailure() };
@@ -113,7 +113,7 @@ export class PrefetchRecordsPublisher implements RecordsPublisher {
       log(throttled ? 'debug' : 'warn', event, { shardId, error: describeError(error) });
       return { wait: throttled ? pacer.afterThrottle() : pacer.afterFailure() };
     } finally {
-      scope.add('getRecords.Time', clock.monotonic() - started, 'Milliseconds');
+      scope.add('KinesisDataFetcher.getRecords.Time', clock.monotonic() - started, 'Milliseconds');
       scope.end();
     }
   }
