@@ -1,5 +1,5 @@
 /** What the worker and its renewer thread say to each other, and the memory they share. */
-import type { LogFields, LogLevel } from '../dependencies';
+import type { LogFields, LogLevel, MetricDimension, MetricUnit } from '../dependencies';
 import type { Lease } from '../leases/lease';
 import type { LeaseHolderSettings, LeaseTimes } from '../leases/lease-holder';
 import type { LeaseChange } from '../leases/lease-serializer';
@@ -21,11 +21,19 @@ export type ToThread =
   | { readonly type: 'observe'; readonly rows: readonly Lease[] }
   | { readonly type: 'stop' };
 
+/** What one scope measured. */
+export interface Measured {
+  readonly operation: string;
+  readonly dimensions: readonly (readonly [MetricDimension, string])[];
+  readonly values: readonly (readonly [string, number, MetricUnit])[];
+}
+
 export type FromThread =
   | (Held & { readonly type: 'lost' })
   | (Held & { readonly type: 'handoff'; readonly lease: Lease })
   | { readonly type: 'done'; readonly id: number; readonly lease: Lease | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly name: string; readonly message: string }
+  | (Measured & { readonly type: 'measured' })
   | { readonly type: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields | undefined };
 
 /** A lease's times in memory that both threads see, in whole microseconds, and its bytes: 64-bit integers are read and written whole. */

@@ -6,17 +6,33 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoFromSdk } from '../adapters/dynamodb-sdk';
 import { systemDependencies } from '../adapters/system';
-import type { Log } from '../dependencies';
+import type { Log, MetricDimension, MetricsFactory, MetricUnit } from '../dependencies';
 import { describeError, errorName } from '../common/errors';
 import { DynamoDbLeaseRefresher } from '../leases/dynamodb/dynamodb-lease-refresher';
 import { LeaseRenewer } from '../leases/lease-renewer';
 import type { Lease } from '../leases/lease';
-import { SharedTimes, type FromThread, type ThreadData, type ToThread } from './messages';
+import { SharedTimes, type FromThread, type Measured, type ThreadData, type ToThread } from './messages';
+
+/** Metrics are the worker's to publish: it gets each scope whole. */
+function tellMeasured(tell: (measured: Measured) => void): MetricsFactory {
+  return {
+    scope: (operation) => {
+      const dimensions: (readonly [MetricDimension, string])[] = [];
+      const values: (readonly [string, number, MetricUnit])[] = [];
+      return {
+        add: (name, value, unit) => void values.push([name, value, unit]),
+        dimension: (name, value) => void dimensions.push([name, value]),
+        end: () => tell({ operation, dimensions, values }),
+      };
+    },
+  };
+}
 
 function run(port: NonNullable<typeof parentPort>, { settings }: ThreadData): void {
   const say = (message: FromThread): void => port.postMessage(message);
   const log: Log = (level, event, fields) => say({ type: 'log', level, event, fields });
-  const { clock, uuid, metrics } = systemDependencies();
+  const metrics = tellMeasured((measured) => say({ type: 'measured', ...measured }));
+  const { clock, uuid } = systemDependencies();
   const refresher = new DynamoDbLeaseRefresher({
     ...settings,
     dynamodb: dynamoFromSdk(new DynamoDBClient({})),

@@ -7,7 +7,7 @@ import { DependencyError, describeError, ShutdownError, ThrottlingError } from '
 import type { Lease } from '../leases/lease';
 import type { HeldLease, LeaseHolder, LeaseHolderSettings } from '../leases/lease-holder';
 import type { LeaseChange } from '../leases/lease-serializer';
-import { SharedTimes, type FromThread, type ThreadData, type ToThread } from './messages';
+import { SharedTimes, type FromThread, type Measured, type ThreadData, type ToThread } from './messages';
 
 interface Holding {
   lease: Lease;
@@ -152,6 +152,7 @@ export class ThreadedLeaseHolder implements LeaseHolder {
 
   private hear(message: FromThread): void {
     if (message.type === 'log') return this.context.log(message.level, message.event, message.fields);
+    if (message.type === 'measured') return this.measure(message);
     if (message.type === 'lost') {
       if (!this.find(message.leaseKey, message.token)) return;
       this.holdings.delete(message.leaseKey);
@@ -167,6 +168,13 @@ export class ThreadedLeaseHolder implements LeaseHolder {
     this.requests.delete(message.id);
     if (message.type === 'done') request?.resolve(message.lease);
     else request?.reject(errorNamed(message.name, message.message));
+  }
+
+  private measure({ operation, dimensions, values }: Measured): void {
+    const scope = this.context.metrics.scope(operation);
+    for (const [name, value] of dimensions) scope.dimension(name, value);
+    for (const [name, value, unit] of values) scope.add(name, value, unit);
+    scope.end();
   }
 
   private ask(message: (id: number) => ToThread): Promise<Lease | undefined> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoFromSdk } from '../../../consumer/kcl/adapters/dynamodb-sdk';
-import { noMetrics, systemClock } from '../../../consumer/kcl/adapters/system';
+import { systemClock } from '../../../consumer/kcl/adapters/system';
 import { ShutdownError } from '../../../consumer/kcl/common/errors';
 import { DynamoDbLeaseRefresher } from '../../../consumer/kcl/leases/dynamodb/dynamodb-lease-refresher';
 import type { LeaseHolder } from '../../../consumer/kcl/leases/lease-holder';
@@ -80,6 +80,7 @@ afterAll(async () => {
 
 const lost: string[] = [];
 const logged: string[] = [];
+const measured = new Map<string, number>();
 async function holderOf(workerId: string, keys: readonly string[]): Promise<LeaseHolder> {
   let tokens = 0;
   lost.length = 0;
@@ -96,7 +97,13 @@ async function holderOf(workerId: string, keys: readonly string[]): Promise<Leas
     {
       log: (_level, event) => void logged.push(event),
       uuid: () => `token-${tokens++}`,
-      metrics: noMetrics,
+      metrics: {
+        scope: (operation) => ({
+          add: (name, value) => void measured.set(`${operation} ${name}`, value),
+          dimension: () => undefined,
+          end: () => undefined,
+        }),
+      },
       onLost: (key) => void lost.push(key),
       onHandoff: () => undefined,
     },
@@ -128,6 +135,9 @@ test('a worker whose event loop is blocked beyond the failover time keeps its le
   await holder.update('s1', held.concurrencyToken, { checkpoint: at('200') });
   expect(await refresher.getLease('s1')).toMatchObject({ leaseOwner: 'me', checkpoint: at('200') });
   expect(lost).toEqual([]);
+  await sleep(50);
+  expect(measured.get('RenewAllLeases CurrentLeases')).toBe(1);
+  expect(measured.get('RenewAllLeases Time')).toBeGreaterThan(0);
 
   holder.stamp('s1', held.concurrencyToken);
   block(LIVENESS + FAILOVER + 500);
