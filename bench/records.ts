@@ -8,7 +8,7 @@ export function reading(index: number): Buffer {
   const wave = (period: number) => Math.round(1e4 * Math.sin(index / period)) / 1e4;
   return Buffer.from(
     JSON.stringify({
-      deviceId: `device-${String(index % 1_000).padStart(6, '0')}`,
+      deviceId: partitionKeyOf(index),
       timestamp: 1_763_871_735_000 + index,
       sequence: index,
       temperature: 20 + wave(7),
@@ -23,12 +23,15 @@ export function reading(index: number): Buffer {
   );
 }
 
+/** The key under which a device publishes. */
+export const partitionKeyOf = (index: number): string => `device-${String(index % 1_000).padStart(6, '0')}`;
+
 /** A GetRecords response in the shape and member order of the service. */
 export function getRecordsResponse(count: number): Record<string, unknown> {
   const Records = Array.from({ length: count }, (_, index) => ({
     ApproximateArrivalTimestamp: 1_763_871_735 + (index % 1_000) / 1_000,
     Data: reading(index).toString('base64'),
-    PartitionKey: `device-${String(index % 1_000).padStart(6, '0')}`,
+    PartitionKey: partitionKeyOf(index),
     SequenceNumber: String(49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898n + BigInt(index)),
   }));
   return { MillisBehindLatest: 0, NextShardIterator: 'A'.repeat(224), Records };
@@ -51,10 +54,13 @@ const field = (number: number, content: Buffer) =>
  * A KPL aggregate.
  * @see https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
  */
-export function aggregateOf(payloads: readonly Buffer[]): Buffer {
+export function aggregateOf(records: readonly { readonly partitionKey: string; readonly data: Buffer }[]): Buffer {
+  const keys = [...new Set(records.map(({ partitionKey }) => partitionKey))];
   const message = Buffer.concat([
-    field(1, Buffer.from('partition-key')),
-    ...payloads.map((data) => field(3, Buffer.concat([varint(8), varint(0), field(3, data)]))),
+    ...keys.map((key) => field(1, Buffer.from(key))),
+    ...records.map(({ partitionKey, data }) =>
+      field(3, Buffer.concat([varint(8), varint(keys.indexOf(partitionKey)), field(3, data)])),
+    ),
   ]);
   return Buffer.concat([MAGIC, message, createHash('md5').update(message).digest()]);
 }
