@@ -15,6 +15,7 @@ import type { EventTimeLimits } from './readings/validate';
 import type { Head } from './lake/append/head';
 import type { ShardLogDependencies } from './lake/append/dependencies';
 import { ShardLog } from './lake/append/shard-log';
+import { firstArrival, GapWatch } from './lake/append/stream-gap';
 import { parsePosition } from './lake/position';
 
 export interface TelemetryProcessorOptions extends ShardLogDependencies {
@@ -29,13 +30,14 @@ export interface TelemetryProcessorOptions extends ShardLogDependencies {
 /** The sentinel text `AT_TIMESTAMP:<epoch ms>` keeps the time, so that every worker opens the same place. */
 const AT_TIMESTAMP_PREFIX = 'AT_TIMESTAMP:';
 
-function newHead(shard: ShardInfo, initialPosition: TelemetryProcessorOptions['initialPosition']): Head {
+function newHead(shard: ShardInfo, initialPosition: TelemetryProcessorOptions['initialPosition'], since: number): Head {
   const fromOldest = initialPosition === Sentinel.TRIM_HORIZON || shard.parentShardIds.length > 0;
   return {
     shardId: shard.shardId,
     end: fromOldest ? Sentinel.TRIM_HORIZON : `${AT_TIMESTAMP_PREFIX}${initialPosition}`,
     partial: false,
     progress: 0,
+    since,
     startingHashKey: shard.startingHashKey,
     endingHashKey: shard.endingHashKey,
     finished: false,
@@ -57,21 +59,24 @@ export function startAfter({ end, partial }: Pick<Head, 'end' | 'partial'>): Sta
 
 export class TelemetryProcessor implements ShardRecordProcessor {
   private log: ShardLog | undefined;
+  private gaps: GapWatch | undefined;
   private checkpointed: string | undefined;
-  private isFirstBatch = true;
 
   constructor(private readonly options: TelemetryProcessorOptions) {}
 
   async initialize({ shard }: InitializationInput): Promise<StartingPosition> {
-    const { schemas, limits, initialPosition } = this.options;
+    const { schemas, limits, initialPosition, registry, clock, retention } = this.options;
     const decoder = new RecordDecoder(schemas, limits, shard.shardId);
-    this.log = await ShardLog.open(newHead(shard, initialPosition), decoder, this.options);
+    const create = async (): Promise<Head> =>
+      newHead(shard, initialPosition, await firstArrival(registry, shard, clock.now()));
+    this.log = await ShardLog.open(shard.shardId, create, decoder, this.options);
+    this.gaps = new GapWatch(this.log.committed, retention, clock);
     return startAfter(this.log.committed);
   }
 
   async processRecords(input: ProcessRecordsInput): Promise<void> {
     const { log } = this;
-    this.lookForGap(input);
+    if (this.gaps!.onRead(input)) log!.markGap();
     for (const record of input.records) await this.append(record);
     const tip = input.atTip ? input.serviceTime : undefined;
     if (log!.flushIsDue) await log!.flush(tip);
@@ -82,19 +87,6 @@ export class TelemetryProcessor implements ShardRecordProcessor {
   private async append(record: KinesisClientRecord): Promise<void> {
     while (!this.log!.append(record)) await this.log!.flush();
     if (this.log!.flushIsDue) await this.log!.flush();
-  }
-
-  /**
-   * Everything that arrived before the head's progress is committed. Where that lies further back than the stream
-   * keeps records, records after it may be gone, and nothing else would ever say so.
-   */
-  private lookForGap({ records, serviceTime }: ProcessRecordsInput): void {
-    const retention = this.options.retention();
-    if (!this.isFirstBatch || records.length === 0 || serviceTime === undefined) return;
-    this.isFirstBatch = false;
-    const { end, progress } = this.log!.committed;
-    if (retention !== undefined && parsePosition(end) !== undefined && progress < serviceTime - retention)
-      this.log!.markGap();
   }
 
   /** The lease's checkpoint follows the head and may lag: it says where the next owner's reading would be cheapest. */

@@ -114,7 +114,12 @@ export class Fleet {
     const { time } = this.options;
     this.tasks[slot] = undefined;
     const wait = Math.max(delay, this.outageUntil - time.monotonic());
-    if (wait < Infinity) time.after(wait, () => (this.tasks[slot] === undefined ? this.start(slot) : undefined));
+    if (wait === Infinity) return;
+    time.after(wait, () => {
+      // An outage that began since then is waited out too.
+      if (time.monotonic() < this.outageUntil) this.startLater(slot, delay);
+      else if (this.tasks[slot] === undefined) this.start(slot);
+    });
   }
 
   private consumer(process: SimulatedProcess, random: Random, build: Build): Consumer {

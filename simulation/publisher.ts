@@ -68,7 +68,8 @@ export class Publisher {
     const { random } = this;
     if (random.chance(0.04)) return { json: { timestamp: this.time.now() }, element: { expect: 'quarantine' } };
     if (random.chance(0.02)) {
-      const timestamp = this.time.now() + MAXIMUM_AHEAD_MS + 60_000_000;
+      // Still ahead where a retry brings it again after an outage.
+      const timestamp = this.time.now() + MAXIMUM_AHEAD_MS + 100 * 24 * HOUR;
       return { json: { timestamp, temperature: 20 }, element: { expect: 'quarantine' } };
     }
     const reading: PublishedReading = {

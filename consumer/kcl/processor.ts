@@ -54,7 +54,10 @@ export interface ProcessRecordsInput {
   readonly millisBehindLatest: number;
   /** The service's clock at the read (its Date header), epoch milliseconds; undefined where the response had none. */
   readonly serviceTime: number | undefined;
-  /** True where the read reached the tip: nothing that arrived before `serviceTime` is still unread after this batch. */
+  /**
+   * True where the read reached the tip of an open shard: nothing that arrived before `serviceTime` is still unread after
+   * this batch. The read that ends a closed shard is none such.
+   */
   readonly atTip: boolean;
   readonly checkpointer: Checkpointer;
 }

@@ -1,4 +1,4 @@
-import type { KinesisClientRecord } from '../../consumer/kcl/processor';
+import type { KinesisClientRecord, ShardInfo } from '../../consumer/kcl/processor';
 import { MemoryBudget } from '../../consumer/lake/memory-budget';
 import { startAfter, TelemetryProcessor } from '../../consumer/telemetry-processor';
 import type { Head } from '../../consumer/lake/append/head';
@@ -19,7 +19,9 @@ class Bench {
   retention: number | undefined;
   private ids = 0;
 
-  async worker(options: { codeVersion?: string; fault?: FaultHook; flushBytes?: number; budget?: number } = {}) {
+  async worker(
+    options: { codeVersion?: string; fault?: FaultHook; flushBytes?: number; budget?: number; shard?: ShardInfo } = {},
+  ) {
     const processor = new TelemetryProcessor({
       registry: new MemoryRegistry(this.table, options.fault),
       objects: new MemoryObjects(this.objects, options.fault),
@@ -37,16 +39,22 @@ class Bench {
       retention: () => this.retention,
     });
     const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 };
-    const start = await processor.initialize({ shard, checkpoint, fence });
+    const start = await processor.initialize({ shard: options.shard ?? shard, checkpoint, fence });
     return {
       processor,
       start,
-      give: (records: KinesisClientRecord[], serviceTime = BASE) =>
-        processor.processRecords(this.input(records, serviceTime)),
+      give: (records: KinesisClientRecord[], serviceTime = BASE, atTip = true) => {
+        const last = records.at(-1);
+        const millisBehindLatest = atTip || !last ? 0 : serviceTime - last.approximateArrivalTimestamp;
+        return processor.processRecords({ ...this.input(records, serviceTime), millisBehindLatest, atTip });
+      },
+      /** What the library gives where the stream has forgotten the shard. */
+      gone: () => processor.processRecords({ ...this.input([], undefined), atTip: false }),
+      end: () => processor.shardEnded(this.input([], BASE)),
     };
   }
 
-  private input(records: KinesisClientRecord[], serviceTime: number) {
+  private input(records: KinesisClientRecord[], serviceTime: number | undefined) {
     const checkpointer = {
       checkpoint: async (position?: { sequenceNumber: string; subSequenceNumber: number }) => {
         this.checkpoints.push(`${position?.sequenceNumber}.${position?.subSequenceNumber}`);
@@ -173,6 +181,100 @@ test('a head further back than the stream’s retention is a gap; one within it 
     await heir.give([r2], r1.approximateArrivalTimestamp + 25 * HOUR);
     expect(bench.ledger.map((row) => row.gap)).toEqual([undefined, gap]);
   }
+});
+
+test('so is one on a shard that has nothing left to read, be it idle, at its end or gone', async () => {
+  const late = r1.approximateArrivalTimestamp + 25 * HOUR;
+  for (const end of ['idle', 'read to its end', 'gone'] as const) {
+    const bench = new Bench();
+    bench.retention = 24 * HOUR;
+    await (await bench.worker()).give([r1]);
+    const heir = await bench.worker();
+    bench.clock.now = () => late;
+    if (end === 'gone') await heir.gone();
+    else await heir.give([], late, end === 'idle');
+    if (end !== 'idle') await heir.end();
+    expect(bench.ledger.map(({ gap, records }) => [gap, records])).toEqual([
+      [undefined, 1],
+      [true, 0],
+    ]);
+    expect(bench.alarms.filter((name) => name === 'StreamGaps')).toHaveLength(1);
+    expect(bench.head).toMatchObject(end === 'idle' ? { progress: late } : { finished: true });
+    // The next commit begins where the gap does, and its row stands beside.
+    if (end === 'idle') await heir.give([r2], late);
+    expect(bench.ledger.filter(({ gap }) => gap === true)).toHaveLength(1);
+  }
+});
+
+test('a worker that stood still for longer than the retention finds a gap too; one that reads on at the horizon does not', async () => {
+  const bench = new Bench();
+  bench.retention = 24 * HOUR;
+  const from = r1.approximateArrivalTimestamp;
+  bench.clock.now = () => from + 24 * HOUR - 2_000;
+  const worker = await bench.worker();
+  const backlog = [r1, r2, r3].map((record, at) => ({ ...record, approximateArrivalTimestamp: from + at * 1_000 }));
+  for (const [at, record] of backlog.entries()) await worker.give([record], from + 24 * HOUR - 2_000 + at * 500, false);
+  expect(bench.ledger.map(({ gap }) => gap)).toEqual([undefined, undefined, undefined]);
+  await worker.give([], from + 30 * HOUR);
+  expect(bench.alarms).not.toContain('StreamGaps');
+  await worker.give([r4], from + 54 * HOUR);
+  expect(bench.ledger.map(({ gap }) => gap)).toEqual([undefined, undefined, undefined, true]);
+});
+
+describe('a shard that was never read', () => {
+  const child: ShardInfo = { ...shard, shardId: 'shardId-000000000001', parentShardIds: [shard.shardId] };
+  const grandchild: ShardInfo = { ...child, shardId: 'shardId-000000000002', parentShardIds: [child.shardId] };
+  const ends = r1.approximateArrivalTimestamp;
+  const gapsOf = async (bench: Bench, of: ShardInfo, time: number): Promise<unknown[]> => {
+    bench.clock.now = () => time;
+    await (await bench.worker({ shard: of })).give([r2], time);
+    const ledger = bench.table.query(ledgerPk(of.shardId), '') as unknown as LedgerItem[];
+    return ledger.map(({ gap }) => gap);
+  };
+  const ended = async (): Promise<Bench> => {
+    const bench = new Bench();
+    bench.retention = 24 * HOUR;
+    const parent = await bench.worker();
+    await parent.give([r1]);
+    // The read that ends the shard may come long after its end, and the child has records since then.
+    await parent.give([], ends + 20 * HOUR, false);
+    await parent.end();
+    return bench;
+  };
+
+  test.each([
+    [23, [undefined]],
+    [25, [true]],
+  ])('is a gap once its parents were last found open longer ago than the retention: %i hours', async (hours, gaps) => {
+    expect(await gapsOf(await ended(), child, ends + hours * HOUR)).toEqual(gaps);
+  });
+
+  test.each([
+    [23, [undefined]],
+    [25, [true]],
+  ])('stands for a parent that nobody opened either: %i hours', async (hours, gaps) => {
+    expect(await gapsOf(await ended(), grandchild, ends + hours * HOUR)).toEqual(gaps);
+  });
+
+  test('is no gap where the application is new, whatever its parents held', async () => {
+    const bench = new Bench();
+    bench.retention = 24 * HOUR;
+    expect(await gapsOf(bench, grandchild, ends)).toEqual([undefined]);
+  });
+
+  test('begins with nothing committed: no hour is complete before its records are read', async () => {
+    const bench = await ended();
+    await bench.worker({ shard: child });
+    expect(bench.table.get(headKey(child.shardId))).toMatchObject({ progress: 0, since: ends });
+  });
+
+  test('is a gap where its first worker died before it read, and nobody came for longer than the retention', async () => {
+    const bench = new Bench();
+    bench.retention = 24 * HOUR;
+    bench.clock.now = () => ends;
+    await bench.worker();
+    expect(await gapsOf(bench, shard, ends + 25 * HOUR)).toEqual([true]);
+  });
 });
 
 test('a record of more event hours than one commit takes is cut inside, and read again after a restart', async () => {

@@ -69,7 +69,9 @@ export class BatchDelivery {
     const attempts = records.length > 0 && failurePolicy ? failurePolicy.maxAttempts : Infinity;
     const before = checkpointer.largestPermitted;
     const end = endOf(records);
-    const input = { records, millisBehindLatest, serviceTime, atTip: batch.atTip && isLast, checkpointer };
+    // The read that ends a shard says nothing of the time: it may be long after the end, when children have records.
+    const atTip = batch.atTip && isLast && batch.childShards === undefined;
+    const input = { records, millisBehindLatest, serviceTime, atTip, checkpointer };
     for (let attempt = 0; !this.options.stops(); attempt++) {
       this.options.stamp();
       const scope = metrics.scope('ProcessTask');

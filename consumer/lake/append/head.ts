@@ -56,6 +56,11 @@ export interface Head {
   readonly partial: boolean;
   /** Everything that arrived before this is committed, epoch milliseconds; 0 = nothing is known. */
   readonly progress: number;
+  /**
+   * Arrival time, epoch milliseconds, from which on the shard was to be read when its head was made: see
+   * {@link import('./first-arrival').firstArrival}. Absent where that is not known.
+   */
+  readonly since?: number;
   /** Inclusive, decimal. */
   readonly startingHashKey: string;
   readonly endingHashKey: string;
@@ -69,24 +74,25 @@ export function headItem(head: Head): Item {
 }
 
 export function parseHead(item: Item): Head {
-  const { shardId, end, partial, progress, startingHashKey, endingHashKey, finished, pending } =
+  const { shardId, end, partial, progress, since, startingHashKey, endingHashKey, finished, pending } =
     item as unknown as Head;
-  return { shardId, end, partial, progress, startingHashKey, endingHashKey, finished, pending };
+  return { shardId, end, partial, progress, since, startingHashKey, endingHashKey, finished, pending };
 }
 
-/** The shard's head; created with `initial` where there is none. Two workers that create it see one result. */
-export async function openHead(registry: RegistryStore, initial: Head): Promise<Head> {
-  const key = headKey(initial.shardId);
+/** The shard's head; created where there is none. Two workers that create it see one result. */
+export async function openHead(registry: RegistryStore, shardId: string, create: () => Promise<Head>): Promise<Head> {
+  const key = headKey(shardId);
   const existing = await registry.get(key);
   if (existing !== undefined) return parseHead(existing);
+  const created = await create();
   try {
-    await registry.write({ put: headItem(initial), condition: [[{ path: 'pk', absent: true }]] });
+    await registry.write({ put: headItem(created), condition: [[{ path: 'pk', absent: true }]] });
   } catch (error) {
     const winner = await registry.get(key);
     if (winner === undefined) throw error;
     return parseHead(winner);
   }
-  return initial;
+  return created;
 }
 
 /** `end = start AND (no pending OR pending is mine)`; or, to take the place of a stale intent, `pending is that one`. */

@@ -7,8 +7,8 @@ import { compareSequenceNumbers } from '../../kcl/common/extended-sequence-numbe
 import type { KinesisClientRecord } from '../../kcl/processor';
 import type { RecordDecoder } from '../../readings/decode';
 import { comparePositions, parsePosition } from '../position';
-import { ledgerItem, segmentItem } from '../registry-items';
-import { ConditionFailedError } from '../stores/registry-store';
+import { gapItem, ledgerItem, segmentItem } from '../registry-items';
+import { ConditionFailedError, type Write } from '../stores/registry-store';
 import { Batch } from './batch';
 import { buildCut, fulfils, type Cut } from './cut';
 import { createAll, isWritten } from './effects';
@@ -55,8 +55,13 @@ export class ShardLog {
   ) {}
 
   /** Reads or creates the head, and finishes an intent whose objects all exist already. */
-  static async open(initial: Head, decoder: RecordDecoder, dependencies: ShardLogDependencies): Promise<ShardLog> {
-    const log = new ShardLog(await openHead(dependencies.registry, initial), decoder, dependencies);
+  static async open(
+    shardId: string,
+    create: () => Promise<Head>,
+    decoder: RecordDecoder,
+    dependencies: ShardLogDependencies,
+  ): Promise<ShardLog> {
+    const log = new ShardLog(await openHead(dependencies.registry, shardId, create), decoder, dependencies);
     await log.adopt(log.head);
     return log;
   }
@@ -70,8 +75,9 @@ export class ShardLog {
     return this.batch.bytes;
   }
 
-  /** Says that the stream may have trimmed records after the head's end; the next commit records it. */
+  /** Says that the stream may have trimmed records after the head's end; the next write to the head records it. */
   markGap(): void {
+    if (this.gap) return;
     this.gap = true;
     this.dependencies.metrics(ConsumerMetric.streamGaps, 1);
     this.dependencies.log('error', 'records may have been trimmed before they were read', {
@@ -244,7 +250,7 @@ export class ShardLog {
   /** Reads the head again and takes it as it is: what others committed leaves the batch, their intent is adopted. */
   private async resync(): Promise<void> {
     const { registry } = this.dependencies;
-    const head = await openHead(registry, this.head);
+    const head = await openHead(registry, this.head.shardId, async () => this.head);
     if (head.end !== this.head.end) this.gap = false;
     await this.adopt(head);
     this.uncertain = false;
@@ -300,8 +306,11 @@ export class ShardLog {
       return;
     }
     try {
-      await this.dependencies.registry.write(idleWrite(this.head.shardId, this.head.end, time));
-      this.head = { ...this.head, progress: time };
+      await this.dependencies.registry.transact([
+        idleWrite(this.head.shardId, this.head.end, time),
+        ...this.gapWrites(),
+      ]);
+      this.advance({ ...this.head, progress: time });
     } catch (error) {
       this.uncertain = true;
       if (!(error instanceof ConditionFailedError)) throw error;
@@ -313,18 +322,22 @@ export class ShardLog {
     const pending = (this.target ?? this.replaces)!;
     const { shardId } = this.head;
     this.markGap();
-    const ledger = ledgerItem(shardId, { ...pending, records: 0, byUseCase: {}, gap: true });
     try {
       await this.dependencies.registry.transact([
         dropIntentWrite(shardId, pending),
-        // The next commit begins where this range did, and takes its key.
-        { put: { ...ledger, sk: `${ledger.sk}#gap` } },
+        { put: gapItem(shardId, pending.start, pending.end) },
       ]);
       this.advance({ ...this.head, pending: undefined });
     } catch (error) {
       this.uncertain = true;
       if (!(error instanceof ConditionFailedError)) throw error;
     }
+  }
+
+  /** The progress that is written next would hide a gap, so its row is written with it. */
+  private gapWrites(): Write[] {
+    const { shardId, end } = this.head;
+    return this.gap ? [{ put: gapItem(shardId, end, end) }] : [];
   }
 
   /** Shard end: every record was read and appended. Commits the rest, then says that nothing follows. */
@@ -338,8 +351,8 @@ export class ShardLog {
         continue;
       }
       try {
-        await this.dependencies.registry.write(finishWrite(this.head.shardId, this.head.end));
-        this.head = { ...this.head, finished: true };
+        await this.dependencies.registry.transact([finishWrite(this.head.shardId, this.head.end), ...this.gapWrites()]);
+        this.advance({ ...this.head, finished: true });
         return;
       } catch (error) {
         this.uncertain = true;

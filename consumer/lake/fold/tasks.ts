@@ -14,7 +14,7 @@ import { ConsumerMetric } from '../../../lib/contracts/metrics';
 import type { Clock, Log, Metrics } from '../clock';
 import { partitionAt, TASKS_HASH } from '../registry-items';
 import type { ObjectStore } from '../stores/object-store';
-import { ConditionFailedError, type Item, type Key, type RegistryStore } from '../stores/registry-store';
+import { ConditionFailedError, type Item, type Key, type RegistryStore, type Test } from '../stores/registry-store';
 import { readInputs } from './freeze';
 import { FoldFailedError, type FoldOutcome, type FoldRunner } from './runner';
 
@@ -37,14 +37,22 @@ export interface TaskItem extends Key {
 /** A task that failed this often is set aside with an alarm. */
 export const MAXIMUM_FAILURES = 3;
 /**
- * So is one that was begun this often without a word of how it ended: it may be what kills its workers. More patience
- * here, since deploys, lost answers and network cuts end attempts too.
+ * One that was begun this often without a word of how it ended may be what kills its workers, and may be innocent:
+ * deploys, lost answers and network cuts end attempts too. It is begun ever more rarely, with an alarm each time, so
+ * that it neither takes the fleet down nor stays undone once the trouble is over.
  */
-const MAXIMUM_ATTEMPTS = 10;
+const SUSPICIOUS_ATTEMPTS = 10;
 /** A claim whose counter stood still for this long is given up for dead, milliseconds. */
 const CLAIM_TIMEOUT_MS = 60_000;
+const LONGEST_CLAIM_TIMEOUT_MS = 3_600_000;
 const HEARTBEAT_MS = 15_000;
 const TASKS_PER_LOOK = 100;
+
+/** How long the claim of a task that was begun so often must stand still before it is taken over, milliseconds. */
+export function claimTimeout(attempts: number): number {
+  const doublings = Math.max(0, attempts - SUSPICIOUS_ATTEMPTS + 1);
+  return Math.min(LONGEST_CLAIM_TIMEOUT_MS, CLAIM_TIMEOUT_MS * 2 ** doublings);
+}
 
 export function taskKey(inputs: GenerationInputs, bucket: number): Key {
   const pk = partitionPk(partitionAt(inputs.useCase, inputs.hour));
@@ -111,16 +119,11 @@ export class FoldTaskWorker {
       this.watched.set(name, { counter: task.counter, since: now });
       return false;
     }
-    return now - watch.since >= CLAIM_TIMEOUT_MS;
+    return now - watch.since >= claimTimeout(task.attempts);
   }
 
   private async claim(task: TaskItem): Promise<TaskItem | undefined> {
     this.watched.delete(`${task.pk}/${task.sk}`);
-    if (task.attempts >= MAXIMUM_ATTEMPTS) {
-      // Its owners died without a word: it may be what killed them.
-      await this.park(task, `${task.attempts} workers began it and gave no answer`);
-      return undefined;
-    }
     const claimed = {
       ...task,
       owner: this.dependencies.workerId,
@@ -128,7 +131,17 @@ export class FoldTaskWorker {
       attempts: task.attempts + 1,
     };
     const { owner, counter, attempts } = claimed;
-    return (await this.update(task, { owner, counter, attempts }, [])) ? claimed : undefined;
+    if (!(await this.update(task, { owner, counter, attempts }, []))) return undefined;
+    if (task.attempts >= SUSPICIOUS_ATTEMPTS) {
+      const { log, metrics } = this.dependencies;
+      metrics(ConsumerMetric.foldTasksParked, 1);
+      log('error', 'a fold task may be what ends its workers: they began it and gave no answer', {
+        ...labels(task),
+        attempts: task.attempts,
+        nextAfter: claimTimeout(attempts),
+      });
+    }
+    return claimed;
   }
 
   private async work(task: TaskItem, inputs: GenerationInputs): Promise<void> {
@@ -151,7 +164,9 @@ export class FoldTaskWorker {
     running = false;
     const current = { ...task, counter };
     if (outcome !== undefined) {
-      await this.update(current, { state: 'done', outcome }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
+      // Whoever holds the claim by now comes to the same outcome.
+      const anyCounter = { ...current, counter: undefined };
+      await this.update(anyCounter, { state: 'done', outcome }, ['owner', UNFOLDED_INDEX_HASH, UNFOLDED_INDEX_RANGE]);
       return;
     }
     const failures = task.failures + (failure instanceof FoldFailedError ? 1 : 0);
@@ -168,20 +183,16 @@ export class FoldTaskWorker {
     if (parked) reportParked(this.dependencies, task, reason);
   }
 
-  /** False where somebody else moved the task. */
-  private async update(task: TaskItem, set: Record<string, unknown>, remove: string[]): Promise<boolean> {
+  /** False where somebody else moved the task. Without a counter, whoever holds the claim. */
+  private async update(
+    { pk, sk, counter }: Key & { readonly counter: number | undefined },
+    set: Record<string, unknown>,
+    remove: string[],
+  ): Promise<boolean> {
+    const tests: Test[] = [{ path: 'state', equals: 'open' }];
+    if (counter !== undefined) tests.push({ path: 'counter', equals: counter });
     try {
-      await this.dependencies.registry.write({
-        update: { pk: task.pk, sk: task.sk },
-        set,
-        remove,
-        condition: [
-          [
-            { path: 'state', equals: 'open' },
-            { path: 'counter', equals: task.counter },
-          ],
-        ],
-      });
+      await this.dependencies.registry.write({ update: { pk, sk }, set, remove, condition: [tests] });
       return true;
     } catch (error) {
       if (error instanceof ConditionFailedError) return false;
