@@ -4,10 +4,11 @@
  */
 import { integerOption, parseCommand, runCommand, stopSignal, UserError } from '../bin/support/command-line';
 import { deaggregateSection } from './deaggregate';
+import { failoverSection } from './failover/section';
 import { fetchSection } from './fetch';
 import type { Section, SectionOptions } from './section';
 
-const SECTIONS: readonly Section[] = [fetchSection, deaggregateSection];
+const SECTIONS: readonly Section[] = [fetchSection, deaggregateSection, failoverSection];
 
 const USAGE = `npm run bench:kcl -- [section...] [options]
   sections: ${SECTIONS.map(({ name }) => name).join(', ')}; without any, all of them in this order
@@ -15,7 +16,7 @@ const USAGE = `npm run bench:kcl -- [section...] [options]
   --shards <n>         shards of the lease assignment's simulation (10000)
   --workers <n>        its workers (500); a fifth of them is added, and killed
   --failovers <n>      failovers of each kind (5)
-  --failover-time <ms> failoverTimeMillis of the failovers (3000)
+  --failover-time <ms> failoverTimeMillis of the failovers (10000)
   --json               one object on stdout`;
 
 async function main(args: string[]): Promise<number> {
@@ -26,7 +27,7 @@ async function main(args: string[]): Promise<number> {
       shards: { type: 'string', default: '10000' },
       workers: { type: 'string', default: '500' },
       failovers: { type: 'string', default: '5' },
-      'failover-time': { type: 'string', default: '3000' },
+      'failover-time': { type: 'string', default: '10000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -53,8 +54,11 @@ async function main(args: string[]): Promise<number> {
   const all: Record<string, readonly object[]> = {};
   for (const section of chosen) {
     const progress = (line: string): void => void process.stderr.write(`${section.name}: ${line}\n`);
-    const { title, lines, results } = await section.run({ ...common, progress });
-    if (signal.aborted) return 130;
+    const result = await section.run({ ...common, progress }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    if (signal.aborted || !result) return 130;
+    const { title, lines, results } = result;
     all[section.name] = results;
     if (!values.json) console.log([title, ...lines, ''].join('\n'));
   }
