@@ -212,7 +212,7 @@ async function segmentOf(lake: Lake, segment: CommittedObject, isFolded: boolean
   const bytes = await lake.objects.get(segment.key);
   const columns = await readParquet(bytes!.slice().buffer as ArrayBuffer, ['arrival', 'event_time']);
   const extreme = (name: string, of: (a: number, b: number) => number): number =>
-    (columns.get(name) as number[]).reduce(of);
+    (columns.get(name) as number[]).reduce((a, b) => of(a, b));
   const partition = partitionOfKey(segment.key)!;
   const item = segmentItem({
     ...segment,

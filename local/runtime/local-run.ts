@@ -34,6 +34,12 @@ export interface LocalRunOptions {
   /** Lines of tasks, functions, jobs and of the run itself, which are also in `logs/`. */
   readonly onLog?: (line: LogLine) => void;
   readonly clock?: Clock;
+  /**
+   * False provisions the services and their state and starts nothing over them: no task, no event source. For tools
+   * that work while no consumer does.
+   * @default true
+   */
+  readonly startTasks?: boolean;
 }
 
 export class LocalRun {
@@ -133,6 +139,8 @@ async function start(
   const mqttPort = await onPort('--mqtt-port', options.mqttPort, () => services.iot.listen(options.mqttPort));
 
   onEnd(() => services.iot.stopListening());
+
+  if (options.startTasks === false) return finish(gateway, services, provisioning, mqttPort);
 
   const sources = startEventSources({ gateway, credentials, lambda: services.lambda, clock, logs }, mappings);
   onEnd(() => stopSources(sources, services));

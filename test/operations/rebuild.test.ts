@@ -13,7 +13,8 @@ const quiet = (): void => undefined;
 describe('the registry from the bucket', () => {
   test('every item that the product wrote comes back, but for what only people read', async () => {
     const bench = await LakeBench.sealed();
-    const open = bench.record({ timestamp: BASE + 7 * HOUR, temperature: 5 }, 'sensor-0-0', BASE + 7 * HOUR + 1000);
+    const several = [2, 1, 3].map((minute) => ({ timestamp: BASE + 7 * HOUR + minute * 60_000, temperature: 5 }));
+    const open = bench.record(several, 'sensor-0-0', BASE + 7 * HOUR + 1000);
     await bench.append(SHARDS[0]!, [open], BASE + 7 * HOUR + 1000);
     const before = bench.table.all();
     bench.loseRegistry();
