@@ -35,8 +35,9 @@ export interface LeaderAssignedLeasesOptions extends Pick<
   readonly onModeChange: (error: Error) => void;
 }
 
-/** In failover times: the leader lock (KCL: 120 s, renewed each 30 s), and the levelling of loads (KCL: every third run of 20 s). */
-const LOCK_FAILOVERS = 3;
+/** In failover times: the leader lock and its renewal (KCL: 120 s and 30 s), and the levelling of loads (KCL: every third run of 20 s). */
+const LOCK_FAILOVERS = 1;
+const HEARTBEAT_FAILOVERS = 1 / 3;
 const BALANCING_FAILOVERS = 6;
 /** Two looks a little apart stay below two seconds. */
 const MAX_WANTED_MILLIS = 800;
@@ -103,12 +104,13 @@ export class LeaderAssignedLeases implements LeaseSource {
     for (const wakeup of this.wakeups) wakeup.wake();
   }
 
-  /** Leaves the fleet: no report and no leadership any more. What is held stays so. */
+  /** Leaves the fleet: no report and no leadership any more. What is held stays so; a leader has asked itself to hand it over. */
   async stop(): Promise<void> {
     this.stopped.abort('stopped');
     this.lookNow();
     await this.loops;
     await this.reporter.withdraw();
+    await this.manager.passOn(this.options.workerId);
     await this.discoverer.giveBack();
     await this.lock.release();
   }
@@ -118,7 +120,7 @@ export class LeaderAssignedLeases implements LeaseSource {
     await Promise.all([
       this.every(
         'the leader lock could not be written',
-        () => failoverTime,
+        () => HEARTBEAT_FAILOVERS * failoverTime,
         async () => {
           const before = this.lock.isHeld;
           await this.lock.heartbeat();

@@ -83,6 +83,25 @@ export class LeaseAssignmentManager {
     }
   }
 
+  /**
+   * For a leader that stops, once its row of metrics is gone: asks itself to hand its leases over to the others, since it would be a
+   * while until another leads. Never throws: what is not handed over is given up.
+   */
+  async passOn(workerId: string): Promise<void> {
+    if (!this.options.lock.isHeld) return;
+    if (!this.wasLeader) this.begin();
+    const scope = this.options.metrics.scope('LeaseAssignmentManager');
+    try {
+      await this.assign(scope, workerId);
+    } catch (error) {
+      this.options.log('warn', 'the leases of a leader that stops could not be handed over', {
+        error: describeError(error),
+      });
+    } finally {
+      scope.end();
+    }
+  }
+
   /** What an earlier leader watched does not count: every owned lease looks fresh. */
   private begin(): void {
     this.wasLeader = true;
@@ -93,7 +112,7 @@ export class LeaseAssignmentManager {
     this.balancedAt = -Infinity;
   }
 
-  private async assign(scope: MetricsScope): Promise<void> {
+  private async assign(scope: MetricsScope, leaving?: string): Promise<void> {
     const { clock, refresher, legacyMetrics, strategy, failoverTime, handoffTimeout } = this.options;
     const scanStart = clock.monotonic();
     const { leases: rows, others } = await refresher.readTable();
@@ -114,7 +133,8 @@ export class LeaseAssignmentManager {
       now,
       handoffAges: this.ageHandoffs(rows, scanStart, scanEnd),
       handoffTimeout: handoffTimeout + failoverTime,
-      balance: strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart),
+      leaving,
+      balance: leaving === undefined && (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart)),
     });
     report(scope, decision);
     await this.apply(decision, scope);

@@ -20,6 +20,8 @@ export interface AssignmentSnapshot {
   /** Milliseconds after which a handoff is ended by the leader. */
   readonly handoffTimeout: number;
   readonly strategy: LeaseAssignmentStrategy;
+  /** The leader's own id, when it stops: its leases are handed to the others. */
+  readonly leaving?: string;
   /** Whether loads are levelled in this run; expired and unassigned leases are placed in every one. */
   readonly balance: boolean;
   readonly limits: AssignmentLimits;
@@ -81,6 +83,10 @@ export function decideAssignments(snapshot: AssignmentSnapshot): AssignmentDecis
   const overdue = leases.filter((seen) => !isFree(seen) && seen.lease.checkpointOwner !== undefined && isOverdue(seen));
   const place = strategy === 'LEASE_COUNT_BASED' ? placeByCount : placeByUtilization;
   const placed = place(view, unfinished);
+  const isLeft = ({ lease, idle }: ObservedLease): boolean =>
+    lease.leaseOwner !== undefined && lease.leaseOwner === snapshot.leaving && idle <= failoverTime;
+  const left = leases.filter((seen) => isLeft(seen) && !isFinished(seen.lease) && !seen.lease.checkpointOwner);
+  const passedOn = place(view, left);
   const isMovable = ({ lease, idle }: ObservedLease): boolean =>
     lease.checkpointOwner === undefined && lease.leaseOwner !== undefined && idle <= failoverTime;
   let balanced: Move[] = [];
@@ -100,7 +106,7 @@ export function decideAssignments(snapshot: AssignmentSnapshot): AssignmentDecis
   );
   return {
     assign: [...assign, ...ended],
-    handOff: balanced.map(({ seen, to }) => ({ lease: seen.lease, to })),
+    handOff: [...passedOn, ...balanced].map(({ seen, to }) => ({ lease: seen.lease, to })),
     counts: {
       totalLeases: leases.length,
       numWorkers: workers.length,

@@ -45,10 +45,11 @@ export class PeriodicShardSyncManager {
    */
   async audit(): Promise<void> {
     const { refresher, workerId, log, metrics, syncShards } = this.options;
+    const isLeader = this.options.isLeader?.();
+    if (isLeader === false) return;
     const leases = await refresher.listLeases();
     const leader = shardSyncLeader(leases);
-    const isLeader = this.options.isLeader?.() ?? (leader === undefined || leader === workerId);
-    if (!isLeader) return;
+    if (isLeader === undefined && leader !== undefined && leader !== workerId) return;
     const hole = leases.length === 0 ? undefined : findHole(await this.rangesOf(leases));
     const due = this.holes.see(hole) || leases.length === 0;
     const scope = metrics.scope('PeriodicShardSyncManager');

@@ -13,7 +13,7 @@ const range = (from: bigint, to: bigint) => ({ startingHashKey: String(from), en
 const HALF = MAX_HASH_KEY / 2n;
 const whole = [range(0n, HALF), range(HALF + 1n, MAX_HASH_KEY)];
 
-function setup(shards = 2) {
+function setup(shards = 2, isLeader?: () => boolean) {
   const bench = new LeaseBench();
   const stream = new FakeStream(() => bench.time.now(), shards);
   const { clock, log } = bench.host.dependencies;
@@ -41,6 +41,7 @@ function setup(shards = 2) {
     log,
     metrics: noMetrics,
     syncShards: async () => void syncs++,
+    isLeader,
   });
   const audit = async (): Promise<number> => {
     await bench.wait(manager.audit());
@@ -54,6 +55,14 @@ describe('PeriodicShardSyncManager (PeriodicShardSyncManagerTest)', () => {
     const { bench, audit } = setup();
     bench.put(lease('a', { leaseOwner: 'me', hashKeyRange: whole[0] }));
     expect([await audit(), await audit(), await audit()]).toEqual([0, 0, 1]);
+  });
+
+  test('under a leader, who is not the leader does not even read the table', async () => {
+    const { bench, audit } = setup(2, () => false);
+    let scans = 0;
+    bench.table.scan = () => (scans++, { Items: [] });
+    expect([await audit(), await audit(), await audit()]).toEqual([0, 0, 0]);
+    expect(scans).toBe(0);
   });
 
   test('a hole that shifts, or closes in between, never', async () => {
