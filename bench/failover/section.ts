@@ -91,7 +91,8 @@ function repeatedAfter(fleet: Fleet, { worker, signalledAt }: Round): number {
 }
 
 async function measureRound(fleet: Fleet, { signal, ofLeader, version }: Scenario): Promise<Round> {
-  const isChosen = (worker: Worker): boolean => version !== 'CLIENT_VERSION_CONFIG_3X' || worker.isLeader === ofLeader;
+  const hasLeader = version === 'CLIENT_VERSION_CONFIG_3X';
+  const isChosen = (worker: Worker): boolean => !hasLeader || worker.isLeader === ofLeader;
   await fleet.until('every worker read some of the shards', () => {
     const all = fleet.workers.length === WORKERS && fleet.last.size === SHARDS;
     const held = fleet.workers.reduce((sum, { heldLeases }) => sum + heldLeases, 0);
