@@ -1,6 +1,12 @@
 /** The consumer's environment as typed settings; every problem is told at once. */
 import { createHash } from 'node:crypto';
-import { ConsumerEnv } from '../lib/contracts/environment';
+import {
+  CLIENT_VERSION_CONFIGS,
+  type ClientVersionConfig,
+  ConsumerEnv,
+  METRICS_LEVELS,
+  type MetricsLevel,
+} from '../lib/contracts/environment';
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface ConsumerConfig {
@@ -16,6 +22,12 @@ export interface ConsumerConfig {
   readonly failoverTime: number;
   /** Epoch milliseconds, or the oldest record. */
   readonly initialPosition: number | 'TRIM_HORIZON';
+  /** Of the consumer by which the shards are read; without it they are polled. */
+  readonly consumerArn?: string;
+  /** @default the library's */
+  readonly clientVersionConfig?: ClientVersionConfig;
+  /** Of the library's metrics. @default NONE */
+  readonly metricsLevel?: MetricsLevel;
   readonly flushInterval: number;
   readonly flushBytes: number;
   /** In place of every use case's own. */
@@ -46,6 +58,13 @@ export function parseConsumerConfig(environment: Environment): ConsumerConfig {
     }
     return parsed;
   };
+  const choice = <T extends string>(name: string, choices: readonly T[]): T => {
+    const value = text(name) as T;
+    if (value !== '' && !choices.includes(value)) {
+      problems.push(`${name} must be one of ${choices.join(', ')}, got "${value}"`);
+    }
+    return value;
+  };
   const position = text(ConsumerEnv.initialPosition);
   if (position !== '' && position !== 'TRIM_HORIZON' && !/^\d{1,15}$/.test(position)) {
     problems.push(
@@ -53,6 +72,7 @@ export function parseConsumerConfig(environment: Environment): ConsumerConfig {
         'LATEST is refused: two workers could not open the same place',
     );
   }
+  const consumerArn = environment[ConsumerEnv.consumerArn] ?? '';
   const hasLateness = (environment[ConsumerEnv.lateness] ?? '') !== '';
   const config: ConsumerConfig = {
     streamName: text(ConsumerEnv.streamName),
@@ -62,6 +82,9 @@ export function parseConsumerConfig(environment: Environment): ConsumerConfig {
     codeVersion: text(ConsumerEnv.codeVersion),
     failoverTime: number(ConsumerEnv.failoverTime, 1_000, 10 * MINUTE),
     initialPosition: position === 'TRIM_HORIZON' ? position : Number(position),
+    ...(consumerArn === '' ? {} : { consumerArn }),
+    clientVersionConfig: choice(ConsumerEnv.clientVersionConfig, CLIENT_VERSION_CONFIGS),
+    metricsLevel: choice(ConsumerEnv.metricsLevel, METRICS_LEVELS),
     flushInterval: number(ConsumerEnv.flushInterval, 100, 15 * MINUTE),
     flushBytes: number(ConsumerEnv.flushBytes, 64 * 1024, 1024 ** 3),
     ...(hasLateness ? { lateness: number(ConsumerEnv.lateness, 0, 7 * DAY) } : {}),

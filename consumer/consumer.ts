@@ -91,11 +91,15 @@ export class Consumer {
         streamName: config.streamName,
         workerId,
         failoverTimeMillis: config.failoverTime,
+        consumerArn: config.consumerArn,
+        clientVersionConfig: config.clientVersionConfig,
         initialPosition:
           initialPosition === 'TRIM_HORIZON'
             ? { type: 'TRIM_HORIZON' }
             : { type: 'AT_TIMESTAMP', timestamp: initialPosition },
         callProcessRecordsEvenForEmptyRecordList: true,
+        // KCL's 10 s, but no rarer than commits: a worker under a leader sees no other way that the parents are done.
+        parentShardPollIntervalMillis: Math.min(10_000, Math.max(1_000, config.flushInterval)),
         idleTimeBetweenReadsMillis: Math.min(1_500, Math.max(200, Math.round(config.flushInterval / 4))),
         gracefulShutdownTimeoutMillis: DRAIN_MS,
         memoryBudgetBytes: Math.max(MINIMUM_READ_AHEAD_BYTES, bufferBytes),

@@ -19,7 +19,7 @@ import { useCases } from '../use-cases';
 import { parseConsumerConfig } from './config';
 import { Consumer } from './consumer';
 import { askHealth, healthSocket, serveHealth } from './health';
-import { adapters } from './kcl';
+import { adapters, EmfMetrics } from './kcl';
 import { InProcessFoldRunner, type FoldRunner } from './lake/fold/runner';
 import { WorkerFoldRunner } from './lake/fold/worker-runner';
 import { DynamoDbRegistryStore } from './lake/stores/dynamodb-registry-store';
@@ -56,6 +56,8 @@ async function consume(): Promise<void> {
   const write = (line: string): void => void process.stdout.write(line);
   const log = jsonLog(write, clock.now);
   const metrics = new EmbeddedMetrics(config.metricsNamespace, write, clock.now);
+  const { metricsLevel: level = 'NONE', applicationName: namespace } = config;
+  const kclMetrics = level === 'NONE' ? undefined : new EmfMetrics({ namespace, write, now: clock.now, level });
   const metadataUri = env['ECS_CONTAINER_METADATA_URI_V4'];
   const id = await workerId(metadataUri);
 
@@ -69,6 +71,7 @@ async function consume(): Promise<void> {
       kcl: {
         ...adapters.systemDependencies(),
         log,
+        ...(kclMetrics ? { metrics: kclMetrics } : {}),
         kinesis: adapters.kinesisFromSdk(kinesis),
         dynamodb: adapters.dynamoFromSdk(dynamodb),
       },
@@ -77,7 +80,10 @@ async function consume(): Promise<void> {
       runner: foldRunner(objects, config.lakeBucket, Math.round(heap / 2 / 1024 ** 2)),
       log,
       metrics: metrics.count,
-      publishMetrics: () => metrics.publish(),
+      publishMetrics: () => {
+        metrics.publish();
+        kclMetrics?.flush();
+      },
       retention: () => retentionOf(kinesis, config.streamName),
     },
   );

@@ -20,6 +20,8 @@ const local: EnvironmentConfig = {
     spotShare: 0,
     failoverTime: Duration.seconds(8),
     initialPosition: 'TRIM_HORIZON',
+    // There is nothing that would take them out of the logs.
+    metricsLevel: 'NONE',
     flushInterval: Duration.seconds(2),
     flushSize: Size.mebibytes(64),
     lateness: Duration.seconds(8),

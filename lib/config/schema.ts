@@ -1,5 +1,6 @@
 /** What may differ between environments: everything else is the same everywhere, the local run included. */
 import type { Duration, Size } from 'aws-cdk-lib';
+import type { ClientVersionConfig, MetricsLevel } from '../contracts/environment';
 import type { TriggerPolicy } from '../contracts/training';
 
 export interface EnvironmentConfig {
@@ -55,6 +56,23 @@ export interface ConsumerConfig {
   readonly spotShare: number;
   /** KCL's failover time: how long a silent worker keeps its leases. At least 5 s. */
   readonly failoverTime: Duration;
+  /**
+   * How shards are read. By `polling`, applications share five reads and 2 MB a second of each shard. By `fan-out`, this one
+   * has 2 MB a second to itself and records are pushed to it, for a price per shard hour and gigabyte.
+   * @default 'polling'
+   */
+  readonly retrieval?: 'polling' | 'fan-out';
+  /**
+   * KCL's: a leader assigns leases by load (`…_3X`), or each worker takes its share (`…_COMPATIBLE_WITH_2X`), as beside Java
+   * workers of KCL 2. Workers of both kinds refuse to work together: stop the tasks before this is changed.
+   * @default 'CLIENT_VERSION_CONFIG_3X'
+   */
+  readonly clientVersionConfig?: ClientVersionConfig;
+  /**
+   * KCL's: which of its metrics are published.
+   * @default 'SUMMARY'
+   */
+  readonly metricsLevel?: MetricsLevel;
   /** Where a shard without a checkpoint starts: its oldest record, or an epoch-millisecond time. */
   readonly initialPosition: 'TRIM_HORIZON' | number;
   /** A batch of a shard is committed at this age or size, whichever comes first. */

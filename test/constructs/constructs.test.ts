@@ -1,5 +1,6 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import cdkJson from '../../cdk.json';
 import { loadConfig } from '../../lib/config/environments';
 import { LeaseTable } from '../../lib/constructs/compute/lease-table';
@@ -62,9 +63,25 @@ describe('PartitionLake', () => {
   });
 });
 
-test('LeaseTable has the key and the index of KCL 3', () => {
+test('LeaseTable has the key and the index of KCL 3, and lets a worker do what KCL does on each of its tables', () => {
   const scope = stack();
-  new LeaseTable(scope, 'Leases', { deletionProtection: true, removalPolicy });
+  const role = new Role(scope, 'Worker', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
+  new LeaseTable(scope, 'Leases', { deletionProtection: true, removalPolicy }).grantWorker(role);
+  const [policy] = Object.values(Template.fromStack(scope).findResources('AWS::IAM::Policy'));
+  const table = { 'Fn::GetAtt': [expect.stringMatching(/^Leases/), 'Arn'] };
+  const beside = (suffix: string): object => ({ 'Fn::Join': ['', [table, suffix]] });
+  const actions = (...names: string[]): unknown =>
+    names.length === 1 ? `dynamodb:${names[0]}` : names.map((name) => `dynamodb:${name}`);
+  expect(policy!.Properties.PolicyDocument.Statement).toEqual(
+    (
+      [
+        [table, 'DeleteItem', 'DescribeTable', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'],
+        [beside('/index/LeaseOwnerToLeaseKeyIndex'), 'Query'],
+        [beside('-WorkerMetricStats'), 'DeleteItem', 'DescribeTable', 'Scan', 'UpdateItem'],
+        [beside('-CoordinatorState'), 'DescribeTable', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'],
+      ] as [object, ...string[]][]
+    ).map(([Resource, ...names]) => ({ Effect: 'Allow', Action: actions(...names), Resource })),
+  );
   Template.fromStack(scope).hasResourceProperties('AWS::DynamoDB::Table', {
     KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
     GlobalSecondaryIndexes: [
@@ -101,6 +118,20 @@ test('PartitionRegistry has the keys and the sparse index of the contract', () =
   });
 });
 
+function consumerEnvironment(template: Template): Record<string, unknown> {
+  const [task] = Object.values(template.findResources('AWS::ECS::TaskDefinition'));
+  const variables: { Name: string; Value: unknown }[] = task!.Properties.ContainerDefinitions[0].Environment;
+  return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
+}
+
+function actionsOnStream(template: Template): string[] {
+  return Object.values(template.findResources('AWS::IAM::Policy'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .flatMap(({ Action }: { Action: string | string[] }) => Action)
+    .filter((action) => action.startsWith('kinesis:'))
+    .sort();
+}
+
 describe('KclService', () => {
   test('follows the lag where it scales, with no count that a deployment would reset', () => {
     const template = synthesize('prod').templates.get('Consumer')!;
@@ -124,6 +155,64 @@ describe('KclService', () => {
     template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
   });
 
+  test('polls its shards where nothing else is said', () => {
+    const template = synthesize('prod').templates.get('Consumer')!;
+    template.resourceCountIs('AWS::Kinesis::StreamConsumer', 0);
+    expect(consumerEnvironment(template)).toMatchObject({ KCL_CONSUMER_ARN: '' });
+    expect(actionsOnStream(template)).toEqual([
+      'kinesis:DescribeStreamSummary',
+      'kinesis:GetRecords',
+      'kinesis:GetShardIterator',
+      'kinesis:ListShards',
+    ]);
+  });
+
+  test('registers a consumer for enhanced fan-out where told, may subscribe by it alone, and scales on its lag', () => {
+    const prod = loadConfig('prod');
+    const { stage } = buildStage({ ...prod, consumer: { ...prod.consumer, retrieval: 'fan-out' } });
+    const template = Template.fromStack(stage.consumer);
+    const [[consumerId] = []] = Object.entries(template.findResources('AWS::Kinesis::StreamConsumer'));
+    const consumerArn = { 'Fn::GetAtt': [consumerId, 'ConsumerARN'] };
+    expect(consumerEnvironment(template)).toMatchObject({ KCL_CONSUMER_ARN: consumerArn });
+    expect(actionsOnStream(template)).toEqual([
+      'kinesis:DescribeStreamConsumer',
+      'kinesis:DescribeStreamSummary',
+      'kinesis:ListShards',
+      'kinesis:SubscribeToShard',
+    ]);
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Action: ['kinesis:DescribeStreamConsumer', 'kinesis:SubscribeToShard'],
+            Resource: consumerArn,
+          },
+        ]),
+      },
+    });
+    const lag = { Namespace: 'AWS/Kinesis', MetricName: 'SubscribeToShardEvent.MillisBehindLatest' };
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', { ...lag, Threshold: 300_000 });
+    Template.fromStack(stage.observability).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      ...lag,
+      AlarmDescription: Match.stringLikeRegexp('#iterator-age$'),
+    });
+  });
+
+  test("publishes KCL's metrics under its names, and the dashboard shows them, unless they are turned off", () => {
+    const dashboard = ({ observability }: { observability: Stack }): string =>
+      JSON.stringify(Template.fromStack(observability).findResources('AWS::CloudWatch::Dashboard'));
+    expect(consumerEnvironment(synthesize('prod').templates.get('Consumer')!)).toMatchObject({
+      KCL_METRICS_LEVEL: 'SUMMARY',
+      KCL_CLIENT_VERSION_CONFIG: 'CLIENT_VERSION_CONFIG_3X',
+    });
+    expect(dashboard(synthesize('prod').stage)).toContain(',Operation,ShardId} MetricName=\\\\\\"MillisBehindLatest');
+    expect(consumerEnvironment(synthesize('local').templates.get('Consumer')!)).toMatchObject({
+      KCL_METRICS_LEVEL: 'NONE',
+    });
+    expect(dashboard(synthesize('local').stage)).not.toContain('MillisBehindLatest');
+  });
+
   test('has time to hand over its shards, on arm64, without root or a writable disk', () => {
     synthesize('prod')
       .templates.get('Consumer')!
@@ -144,15 +233,7 @@ describe('KclService', () => {
   });
 
   test('tells the consumer everything by environment, in milliseconds and bytes', () => {
-    const template = synthesize('local').templates.get('Consumer')!;
-    const [task] = Object.values(template.findResources('AWS::ECS::TaskDefinition'));
-    const environment = Object.fromEntries(
-      task!.Properties.ContainerDefinitions[0].Environment.map(({ Name, Value }: { Name: string; Value: unknown }) => [
-        Name,
-        Value,
-      ]),
-    );
-    expect(environment).toMatchObject({
+    expect(consumerEnvironment(synthesize('local').templates.get('Consumer')!)).toMatchObject({
       KCL_APPLICATION_NAME: { Ref: expect.stringMatching(/^Leases/) },
       KCL_FAILOVER_TIME_MS: '8000',
       KCL_INITIAL_POSITION: 'TRIM_HORIZON',
@@ -260,7 +341,7 @@ test('AlarmSet: CloudWatch may use the key of the topic, and every alarm notifie
     capacity: { mode: 'on-demand' },
     retention: Duration.hours(24),
     removalPolicy,
-  }).metricIteratorAge();
+  }).metricIncomingRecords();
   set.add('Lag', { metric, threshold: 1, evaluationPeriods: 1, description: 'It lags.', runbook: 'lag' });
   const template = Template.fromStack(scope);
   template.hasResourceProperties('AWS::KMS::Key', {

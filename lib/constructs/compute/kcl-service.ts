@@ -23,6 +23,7 @@ import { ConsumerEnv } from '../../contracts/environment';
 import type { ConsumerMetric } from '../../contracts/metrics';
 import type { PartitionLake } from '../lake/partition-lake';
 import type { PartitionRegistry } from '../lake/partition-registry';
+import { FanOutReader, PollingReader, type StreamReader } from '../stream/stream-reader';
 import type { TelemetryStream } from '../stream/telemetry-stream';
 import type { ConsumerBundle } from './consumer-bundle';
 import type { IsolatedNetwork } from './isolated-network';
@@ -47,18 +48,27 @@ export interface KclServiceProps extends ConsumerConfig {
 export class KclService extends Construct {
   readonly cluster: Cluster;
   readonly service: FargateService;
+  /** How the shards are read. */
+  readonly reader: StreamReader;
+  /** False where the environment turns KCL's metrics off. */
+  readonly publishesKclMetrics: boolean;
   private readonly metricsNamespace: string;
+  private readonly applicationName: string;
 
   constructor(scope: Construct, id: string, props: KclServiceProps) {
     super(scope, id);
     this.metricsNamespace = props.metricsNamespace;
+    this.publishesKclMetrics = props.metricsLevel !== 'NONE';
+    this.applicationName = props.leases.table.tableName;
     this.cluster = new Cluster(this, 'Cluster', {
       vpc: props.network.vpc,
       containerInsightsV2: ContainerInsights.ENABLED,
       enableFargateCapacityProviders: true,
     });
+    this.reader =
+      props.retrieval === 'fan-out' ? new FanOutReader(this, 'FanOut', props.stream) : new PollingReader(props.stream);
     const taskDefinition = this.taskDefinition(props);
-    props.stream.grantPoll(taskDefinition.taskRole);
+    this.reader.grantRead(taskDefinition.taskRole);
     props.leases.grantWorker(taskDefinition.taskRole);
     props.registry.grantConsume(taskDefinition.taskRole);
     props.lake.grantConsume(taskDefinition.taskRole);
@@ -77,7 +87,7 @@ export class KclService extends Construct {
       securityGroups: [props.network.taskSecurityGroup],
       capacityProviderStrategies: capacityProviders(props.spotShare),
     });
-    if (props.tasks.mode === 'scale-on-lag') this.scaleOnLag(props.stream, props.tasks);
+    if (props.tasks.mode === 'scale-on-lag') this.scaleOnLag(props.tasks);
   }
 
   private taskDefinition(props: KclServiceProps): FargateTaskDefinition {
@@ -91,7 +101,7 @@ export class KclService extends Construct {
     linuxParameters.dropCapabilities(Capability.ALL);
     taskDefinition.addContainer('consumer', {
       image: ContainerImage.fromAsset(props.bundle.consumerDirectory, { platform: Platform.LINUX_ARM64 }),
-      environment: environment(props, memoryMiB),
+      environment: environment(props, this.reader, memoryMiB),
       user: '1000:1000',
       readonlyRootFilesystem: true,
       linuxParameters,
@@ -121,7 +131,7 @@ export class KclService extends Construct {
    * Tasks follow the lag. CPU adds tasks only where it stays high for a quarter of an hour: the hourly fold is a short
    * burst, and every added or removed task moves leases.
    */
-  private scaleOnLag(stream: TelemetryStream, tasks: Extract<ConsumerConfig['tasks'], { mode: 'scale-on-lag' }>): void {
+  private scaleOnLag(tasks: Extract<ConsumerConfig['tasks'], { mode: 'scale-on-lag' }>): void {
     const scaling = this.service.autoScaleTaskCount({ minCapacity: tasks.minimum, maxCapacity: tasks.maximum });
     const target = tasks.targetLag.toMilliseconds();
     const shared = {
@@ -130,7 +140,7 @@ export class KclService extends Construct {
     };
     scaling.scaleOnMetric('Lag', {
       ...shared,
-      metric: stream.metricIteratorAge(),
+      metric: this.reader.metricLag(),
       scalingSteps: [
         { lower: 0, upper: target, change: 0 },
         { lower: target, upper: 4 * target, change: 1 },
@@ -154,7 +164,7 @@ export class KclService extends Construct {
       metric: new MathExpression({
         label: 'CPU where there is no lag',
         expression: `IF(lag < ${target / 4}, cpu, 100)`,
-        usingMetrics: { lag: stream.metricIteratorAge().with({ period: Duration.minutes(5) }), cpu: this.metricCpu() },
+        usingMetrics: { lag: this.reader.metricLag().with({ period: Duration.minutes(5) }), cpu: this.metricCpu() },
         period: Duration.minutes(5),
       }),
       scalingSteps: [
@@ -186,6 +196,28 @@ export class KclService extends Construct {
     });
   }
 
+  /** One of KCL's metrics of the whole application, under KCL's own name. */
+  kclMetric(operation: string, metricName: string, statistic: string): Metric {
+    return new Metric({
+      namespace: this.applicationName,
+      metricName,
+      dimensionsMap: { Operation: operation },
+      statistic,
+      period: Duration.minutes(1),
+    });
+  }
+
+  /** One of KCL's metrics for each shard that there is. */
+  kclMetricByShard(operation: string, metricName: string, statistic: string): IMetric {
+    const where = `{"${this.applicationName}",Operation,ShardId} MetricName="${metricName}" Operation="${operation}"`;
+    return new MathExpression({
+      expression: `SEARCH('${where}', '${statistic}', 60)`,
+      usingMetrics: {},
+      label: '',
+      period: Duration.minutes(1),
+    });
+  }
+
   /** One of the consumer's own metrics, summed over all tasks. */
   metric(name: (typeof ConsumerMetric)[keyof typeof ConsumerMetric]): Metric {
     return new Metric({
@@ -197,7 +229,7 @@ export class KclService extends Construct {
   }
 }
 
-function environment(props: KclServiceProps, memoryMiB: number): Record<string, string> {
+function environment(props: KclServiceProps, reader: StreamReader, memoryMiB: number): Record<string, string> {
   return {
     [ConsumerEnv.streamName]: props.stream.stream.streamName,
     [ConsumerEnv.applicationName]: props.leases.table.tableName,
@@ -206,6 +238,9 @@ function environment(props: KclServiceProps, memoryMiB: number): Record<string, 
     [ConsumerEnv.codeVersion]: props.bundle.codeVersion,
     [ConsumerEnv.failoverTime]: String(props.failoverTime.toMilliseconds()),
     [ConsumerEnv.initialPosition]: String(props.initialPosition),
+    [ConsumerEnv.consumerArn]: reader.consumerArn ?? '',
+    [ConsumerEnv.clientVersionConfig]: props.clientVersionConfig ?? 'CLIENT_VERSION_CONFIG_3X',
+    [ConsumerEnv.metricsLevel]: props.metricsLevel ?? 'SUMMARY',
     [ConsumerEnv.flushInterval]: String(props.flushInterval.toMilliseconds()),
     [ConsumerEnv.flushBytes]: String(props.flushSize.toBytes()),
     [ConsumerEnv.lateness]: props.lateness ? String(props.lateness.toMilliseconds()) : '',

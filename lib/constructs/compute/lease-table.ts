@@ -9,6 +9,12 @@ import { throttled } from '../lake/partition-registry';
 const LEASE_KEY = 'leaseKey';
 const LEASE_OWNER = 'leaseOwner';
 const OWNER_INDEX = 'LeaseOwnerToLeaseKeyIndex';
+/**
+ * What the names of the two further tables end with that KCL 3.0 to 3.4 made beside the lease table. They are there where Java workers
+ * share it, and a worker looks for them when it starts.
+ */
+const WORKER_METRICS = 'WorkerMetricStats';
+const COORDINATOR_STATE = 'CoordinatorState';
 
 export interface LeaseTableProps {
   readonly deletionProtection: boolean;
@@ -39,21 +45,19 @@ export class LeaseTable extends Construct {
     });
   }
 
-  /** What a KCL worker calls on an existing table. */
+  /** What a worker calls on existing tables; it makes none. */
   grantWorker(grantee: IGrantable): Grant {
-    return Grant.addToPrincipal({
-      grantee,
-      actions: [
-        'dynamodb:DeleteItem',
-        'dynamodb:DescribeTable',
-        'dynamodb:GetItem',
-        'dynamodb:PutItem',
-        'dynamodb:Query',
-        'dynamodb:Scan',
-        'dynamodb:UpdateItem',
-      ],
-      resourceArns: [this.table.tableArn, `${this.table.tableArn}/index/${OWNER_INDEX}`],
-    });
+    const allow = (resourceArn: string, ...actions: string[]): Grant =>
+      Grant.addToPrincipal({
+        grantee,
+        actions: actions.map((action) => `dynamodb:${action}`),
+        resourceArns: [resourceArn],
+      });
+    const { tableArn } = this.table;
+    return allow(tableArn, 'DeleteItem', 'DescribeTable', 'GetItem', 'PutItem', 'Scan', 'UpdateItem')
+      .combine(allow(`${tableArn}/index/${OWNER_INDEX}`, 'Query'))
+      .combine(allow(`${tableArn}-${WORKER_METRICS}`, 'DeleteItem', 'DescribeTable', 'Scan', 'UpdateItem'))
+      .combine(allow(`${tableArn}-${COORDINATOR_STATE}`, 'DescribeTable', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'));
   }
 
   metricThrottled(): IMetric {

@@ -61,9 +61,9 @@ export class PipelineAlarms extends Construct {
     });
   }
 
-  private stream({ stream, maxLag }: PipelineAlarmsProps): void {
+  private stream({ stream, consumer, maxLag }: PipelineAlarmsProps): void {
     this.set.add('IteratorAge', {
-      metric: stream.metricIteratorAge(),
+      metric: consumer.reader.metricLag(),
       threshold: maxLag.toMilliseconds(),
       evaluationPeriods: 5,
       comparisonOperator: ABOVE,
@@ -76,7 +76,7 @@ export class PipelineAlarms extends Construct {
       runbook: 'stream-write-throttled',
     });
     this.set.add('StreamReadThrottled', {
-      ...sustained(stream.metricReadThrottled(), 100),
+      ...sustained(consumer.reader.metricThrottled(), 100),
       description: 'The stream refuses reads: another application polls it too.',
       runbook: 'stream-read-throttled',
     });

@@ -5,10 +5,12 @@ import {
   GraphWidget,
   type IAlarm,
   type IMetric,
+  Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { ConsumerMetric } from '../../contracts/metrics';
+import type { KclService } from '../compute/kcl-service';
 import type { PipelineParts } from './pipeline-parts';
 
 export interface PipelineDashboardProps extends PipelineParts {
@@ -35,10 +37,10 @@ export class PipelineDashboard extends Construct {
       graph('Waiting for redrive', [errorRedrive.metricOldestMessageAge(), errorRedrive.metricDeadLetters()]),
     ]);
     this.stage('Stream', [
-      graph('Records in and read', [stream.metricIncomingRecords(), stream.metricReadRecords()]),
+      graph('Records in and read', [stream.metricIncomingRecords(), consumer.reader.metricRecords()]),
       graph('Bytes in', [stream.metricIncomingBytes()]),
-      graph('Lag', [stream.metricIteratorAge()]),
-      graph('Throttled', [stream.metricWriteThrottled(), stream.metricReadThrottled()]),
+      graph('Lag', [consumer.reader.metricLag()]),
+      graph('Throttled', [stream.metricWriteThrottled(), consumer.reader.metricThrottled()]),
     ]);
     this.stage('Consume, fold and seal', [
       graph('Readings', [
@@ -53,6 +55,7 @@ export class PipelineDashboard extends Construct {
       graph('Tasks, CPU and memory', [consumer.metricCpu(), consumer.metricMemory()], [consumer.metricRunningTasks()]),
       graph('Throttled tables', [leases.metricThrottled(), registry.metricThrottled()]),
     ]);
+    if (consumer.publishesKclMetrics) this.stage('Kinesis Client Library', kclGraphs(consumer));
     this.stage('Train', [
       graph('Trigger', [trigger.metricErrors(), trigger.metricDeadLetters()]),
       ...pipelines.map((pipeline) =>
@@ -65,6 +68,31 @@ export class PipelineDashboard extends Construct {
     this.dashboard.addWidgets(new TextWidget({ markdown: `## ${title}`, width: 24, height: 1 }));
     this.dashboard.addWidgets(...graphs);
   }
+}
+
+function kclGraphs(consumer: KclService): GraphWidget[] {
+  return [
+    graph('Milliseconds behind, by shard', [
+      consumer.kclMetricByShard('ProcessTask', 'MillisBehindLatest', Stats.MAXIMUM),
+    ]),
+    graph('Milliseconds for a batch, by shard', [
+      consumer.kclMetricByShard('ProcessTask', 'RecordProcessor.processRecords.Time', Stats.AVERAGE),
+    ]),
+    graph(
+      'Leases of a task, and lost ones',
+      [
+        consumer.kclMetric('RenewAllLeases', 'CurrentLeases', Stats.MAXIMUM).with({ label: 'most' }),
+        consumer.kclMetric('RenewAllLeases', 'CurrentLeases', Stats.MINIMUM).with({ label: 'fewest' }),
+      ],
+      [consumer.kclMetric('RenewAllLeases', 'LostLeases', Stats.SUM)],
+    ),
+    graph('The leader: workers, leases, assignments', [
+      consumer.kclMetric('LeaseAssignmentManager', 'NumWorkers', Stats.MAXIMUM),
+      consumer.kclMetric('LeaseAssignmentManager', 'TotalLeases', Stats.MAXIMUM),
+      consumer.kclMetric('LeaseAssignmentManager', 'ExpiredLeases', Stats.MAXIMUM),
+      consumer.kclMetric('LeaseAssignmentManager', 'NumOfLeasesReassignment', Stats.SUM),
+    ]),
+  ];
 }
 
 function graph(title: string, left: IMetric[], right: IMetric[] = []): GraphWidget {

@@ -37,25 +37,10 @@ export class TelemetryStream extends Construct {
   /** Put records, as IoT rules and the redrive function do. */
   grantPut(grantee: IGrantable): Grant {
     this.key.grant(grantee, 'kms:GenerateDataKey');
-    return this.grant(grantee, ['kinesis:PutRecord', 'kinesis:PutRecords']);
-  }
-
-  /** Read by polling: what a KCL worker calls, and no more (`Stream.grantRead` adds enhanced fan-out and listing). */
-  grantPoll(grantee: IGrantable): Grant {
-    this.key.grantDecrypt(grantee);
-    return this.grant(grantee, [
-      'kinesis:DescribeStreamSummary',
-      'kinesis:GetRecords',
-      'kinesis:GetShardIterator',
-      'kinesis:ListShards',
-    ]);
-  }
-
-  /** Age of the oldest unread record: how far the slowest reader is behind, milliseconds. */
-  metricIteratorAge(): Metric {
-    return this.stream.metricGetRecordsIteratorAgeMilliseconds({
-      statistic: Stats.MAXIMUM,
-      period: Duration.minutes(1),
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['kinesis:PutRecord', 'kinesis:PutRecords'],
+      resourceArns: [this.stream.streamArn],
     });
   }
 
@@ -67,21 +52,8 @@ export class TelemetryStream extends Construct {
     return this.stream.metricIncomingBytes({ statistic: Stats.SUM, period: Duration.minutes(1) });
   }
 
-  metricReadRecords(): Metric {
-    return this.stream.metricGetRecords({ statistic: Stats.SUM, period: Duration.minutes(1) });
-  }
-
   /** Puts refused because a shard was full. */
   metricWriteThrottled(): Metric {
     return this.stream.metricWriteProvisionedThroughputExceeded({ statistic: Stats.SUM, period: Duration.minutes(5) });
-  }
-
-  /** Reads refused because a shard's five calls or 2 MB a second were used up. */
-  metricReadThrottled(): Metric {
-    return this.stream.metricReadProvisionedThroughputExceeded({ statistic: Stats.SUM, period: Duration.minutes(5) });
-  }
-
-  private grant(grantee: IGrantable, actions: string[]): Grant {
-    return Grant.addToPrincipal({ grantee, actions, resourceArns: [this.stream.streamArn] });
   }
 }
