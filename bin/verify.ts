@@ -38,8 +38,8 @@ async function main(args: string[]): Promise<number> {
     const request = { useCases, leases: await readLeases(target), ...range };
     const result = await verify(target.lake, request, showProgress(display));
     const problems = problemsOf(result);
-    const summary = { ok: problems.length === 0, ...totals(result), problems };
-    if (values.json) console.log(JSON.stringify({ ...summary, partitions: result.partitions, shards: result.shards }));
+    const summary = { ok: problems.length === 0, ...totals(result), ...shardTotals(result), problems };
+    if (values.json) console.log(JSON.stringify({ ...summary, partitions: result.partitions, logs: result.shards }));
     else print(result, problems, display);
     return summary.ok ? 0 : 1;
   } finally {
@@ -79,6 +79,14 @@ function totals({ partitions, conservation }: Verification) {
   };
 }
 
+function shardTotals({ shards }: Verification) {
+  return {
+    shards: shards.length,
+    records: shards.reduce((sum, { records }) => sum + records, 0),
+    quarantined: shards.reduce((sum, { quarantined }) => sum + quarantined, 0),
+  };
+}
+
 function print(result: Verification, problems: readonly string[], display: ProgressDisplay): void {
   const names = [...new Set(result.partitions.map(({ useCase }) => useCase))];
   const rows = names.map((name) => {
@@ -88,16 +96,14 @@ function print(result: Verification, problems: readonly string[], display: Progr
   });
   for (const line of table([['use case', 'hours', 'files hashed', 'readings', 'folded', 'duplicates'], ...rows]))
     display.say(line);
-  const { shards } = result;
-  const records = shards.reduce((sum, shard) => sum + shard.records, 0);
-  const quarantined = shards.reduce((sum, shard) => sum + shard.quarantined, 0);
+  const { shards, records, quarantined } = shardTotals(result);
   display.say(
-    `${count(shards.length)} shards: ${count(records)} records committed, ${count(quarantined)} entries quarantined`,
+    `${count(shards)} shards: ${count(records)} records committed, ${count(quarantined)} entries quarantined`,
   );
   for (const { useCase, hour, notes } of result.partitions) {
     for (const note of notes) display.say(`note: ${useCase} ${hour}: ${note}`);
   }
-  for (const { shardId, notes } of shards) for (const note of notes) display.say(`note: ${shardId}: ${note}`);
+  for (const { shardId, notes } of result.shards) for (const note of notes) display.say(`note: ${shardId}: ${note}`);
   if (result.conservation === 'not checked') {
     display.say(
       'note: ledger and partitions were not compared as wholes: that needs all hours, and nothing committed meanwhile',
