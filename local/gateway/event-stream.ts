@@ -4,6 +4,7 @@
  * headers of events and exceptions, initial-response: https://smithy.io/2.0/aws/amazon-eventstream.html
  */
 import { crc32 } from 'node:zlib';
+import type { Form } from './json-protocol';
 import { AwsError } from './service';
 
 export const EVENT_STREAM_CONTENT_TYPE = 'application/vnd.amazon.eventstream';
@@ -46,40 +47,42 @@ export function encodeMessage(headers: Readonly<Record<string, string>>, payload
   return message;
 }
 
-function jsonMessage(kind: Readonly<Record<string, string>>, payload: unknown): Buffer {
-  return encodeMessage(
-    { ...kind, ':content-type': 'application/x-amz-json-1.1' },
-    Buffer.from(JSON.stringify(payload)),
-  );
+type PayloadForm = Pick<Form, 'contentType' | 'encode'>;
+
+function message(form: PayloadForm, kind: Readonly<Record<string, string>>, payload: unknown): Buffer {
+  return encodeMessage({ ...kind, ':content-type': form.contentType }, Buffer.from(form.encode(payload)));
 }
 
-function eventMessage(type: string, payload: unknown): Buffer {
-  return jsonMessage({ ':message-type': 'event', ':event-type': type }, payload);
+function eventMessage(form: PayloadForm, type: string, payload: unknown): Buffer {
+  return message(form, { ':message-type': 'event', ':event-type': type }, payload);
 }
 
-function exceptionMessage(error: unknown): Buffer {
-  const [code, message] =
+function exceptionMessage(form: PayloadForm, error: unknown): Buffer {
+  const [code, text] =
     error instanceof AwsError
       ? [error.code, error.message]
       : ['InternalFailureException', error instanceof Error ? error.message : 'a defect of the local service'];
-  return jsonMessage({ ':message-type': 'exception', ':exception-type': code }, { message });
+  return message(form, { ':message-type': 'exception', ':exception-type': code }, { message: text });
 }
 
 /** The body: an empty initial-response, then the events as they come. Ends the service's iterator in any case. */
-export async function* encodeEventStream(output: EventStreamOutput): AsyncGenerator<Buffer, void, void> {
+export async function* encodeEventStream(
+  output: EventStreamOutput,
+  form: PayloadForm,
+): AsyncGenerator<Buffer, void, void> {
   const { events, eventType } = output;
   // Begun before anything is written: an iterator that never began would not clean up where the client leaves at once.
   let next = events.next();
   next.catch(() => undefined);
   try {
-    yield eventMessage('initial-response', {});
+    yield eventMessage(form, 'initial-response', {});
     for (let event = await next; event.done !== true; event = await next) {
-      yield eventMessage(eventType, event.value);
+      yield eventMessage(form, eventType, event.value);
       next = events.next();
       next.catch(() => undefined);
     }
   } catch (error) {
-    yield exceptionMessage(error);
+    yield exceptionMessage(form, error);
   } finally {
     await events.return?.();
   }

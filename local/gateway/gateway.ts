@@ -13,11 +13,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CredentialRegistry } from './credentials';
 import { readCredentialScope } from './credentials';
-import { readBody, readInput, readOperation, renderJsonError, renderOutput } from './json-protocol';
+import { formOf, readBody, readInput, readOperation, renderJsonError, renderOutput } from './json-protocol';
 import { sniffProtocol } from './protocol-sniffing';
 import { RequestLog } from './request-log';
 import { AwsError, ResponseDropped, systemClock } from './service';
-import type { AwsService, Caller, Clock, HttpRequest, HttpResponse } from './service';
+import type { AwsService, Caller, Clock, HttpRequest, HttpResponse, JsonService } from './service';
 
 /** Called before the service; an error is answered instead, a delay passes first. For tests of failure handling. */
 export type FaultHook = (
@@ -200,6 +200,7 @@ export class Gateway {
           'The request has no SigV4 credential scope: sign it, with any secret',
           403,
         ),
+        formOf(request),
       );
     }
     const service = this.services.get(scope.service);
@@ -207,6 +208,7 @@ export class Gateway {
       const known = [...this.services.keys()].sort().join(', ');
       return renderJsonError(
         new AwsError('UnknownService', `No service signs as "${scope.service}" here; the local run has ${known}`, 404),
+        formOf(request),
       );
     }
 
@@ -227,15 +229,27 @@ export class Gateway {
       result =
         service.protocol === 'rest'
           ? await service.handle(request, caller)
-          : renderOutput(service, await service.call(operation, await readInput(request), caller));
+          : await this.answerJson(service, operation, request, caller);
     } catch (error) {
       if (error instanceof ResponseDropped) throw error;
       failure = this.asAwsError(error, service.name, operation);
       result =
-        service.protocol === 'rest' ? service.renderError(failure, requestId) : renderJsonError(failure, service);
+        service.protocol === 'rest'
+          ? service.renderError(failure, requestId)
+          : renderJsonError(failure, formOf(request, service));
     }
     this.record(started, service.name, operation, caller, result.status, failure?.code);
     return result;
+  }
+
+  private async answerJson(
+    service: JsonService,
+    operation: string,
+    request: HttpRequest,
+    caller: Caller,
+  ): Promise<HttpResponse> {
+    const form = formOf(request, service);
+    return renderOutput(form, await service.call(operation, await readInput(request, form), caller));
   }
 
   private async answerPage(request: HttpRequest, prefix: string, page: Page): Promise<HttpResponse> {

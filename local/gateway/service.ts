@@ -1,5 +1,7 @@
 /** What the gateway and the local services agree on. A service is an engine that knows nothing of HTTP. */
 
+import type { CborMembers } from './cbor';
+
 /** An error in the service's own terms; the gateway writes it in the service's protocol. */
 export class AwsError extends Error {
   constructor(
@@ -35,6 +37,8 @@ export interface JsonService {
   /** SigV4 signing name: kinesis, dynamodb, events, … */
   readonly name: string;
   readonly protocol: 'json-1.0' | 'json-1.1';
+  /** Where the service also speaks CBOR. */
+  readonly cbor?: CborMembers;
   /**
    * Wire-shaped input and output: blobs are base64 strings, timestamps are epoch seconds. Where the API answers with an
    * event stream, the output is an EventStreamOutput.

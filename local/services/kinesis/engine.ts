@@ -45,6 +45,10 @@ export interface KinesisEngineOptions {
 export class KinesisEngine implements JsonService {
   readonly name = 'kinesis';
   readonly protocol = 'json-1.1';
+  readonly cbor = {
+    blobs: new Set(['Data']),
+    timestamps: new Set(['ApproximateArrivalTimestamp', 'ConsumerCreationTimestamp', 'StreamCreationTimestamp']),
+  };
   /** Records since the start: put on streams, and given out by GetRecords. */
   readonly counts = { put: 0, read: 0 };
   private readonly state: KinesisState;

@@ -30,7 +30,10 @@ test('a client that leaves at once does not leave the subscription behind', asyn
       ended = true;
     }
   }
-  const body = encodeEventStream(new EventStreamOutput('E', events()));
+  const body = encodeEventStream(new EventStreamOutput('E', events()), {
+    contentType: 'application/x-amz-json-1.1',
+    encode: JSON.stringify,
+  });
   await body.next();
   await body.return();
   expect(ended).toBe(true);
