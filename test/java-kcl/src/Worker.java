@@ -3,6 +3,7 @@ import java.io.IOException;
 import java.io.Writer;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider;
 import software.amazon.awssdk.http.Protocol;
@@ -14,7 +15,6 @@ import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
 import software.amazon.kinesis.common.ConfigsBuilder;
 import software.amazon.kinesis.common.InitialPositionInStream;
 import software.amazon.kinesis.common.InitialPositionInStreamExtended;
-import software.amazon.kinesis.coordinator.CoordinatorConfig.ClientVersionConfig;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.lifecycle.events.InitializationInput;
 import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
@@ -29,21 +29,23 @@ import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
- * A worker of the Java KCL. It appends a line for every call of its record processors to the file WORKER_OUTPUT:
- * {@code <epoch ms> <event> <shard id> <detail>}. SIGTERM is a graceful shutdown, as KCL does it.
+ * A worker of the Java KCL, of whatever version it is compiled with. It appends a line for every call of its record processors
+ * to the file WORKER_OUTPUT: {@code <epoch ms> <event> <shard id> <sequence number> <detail>}. A record whose data begin with
+ * "prepare" is only prepared as a checkpoint, not committed. SIGTERM is a graceful shutdown, as KCL does it.
  */
 public final class Worker {
   private static Writer output;
 
-  private static String env(String name) {
+  static String env(String name) {
     String value = System.getenv(name);
     if (value == null) throw new IllegalArgumentException("The environment variable " + name + " is missing");
     return value;
   }
 
-  private static synchronized void note(String event, String shardId, String detail) {
+  private static synchronized void note(String event, String shardId, String sequenceNumber, String detail) {
     try {
-      output.write(System.currentTimeMillis() + " " + event + " " + shardId + " " + detail + "\n");
+      output.write(
+          System.currentTimeMillis() + " " + event + " " + shardId + " " + sequenceNumber + " " + detail + "\n");
       output.flush();
     } catch (IOException error) {
       throw new IllegalStateException(error);
@@ -52,43 +54,69 @@ public final class Worker {
 
   private static final class Processor implements ShardRecordProcessor {
     private String shardId;
+    private String last = "-";
+    private boolean prepared;
+
+    private interface Write {
+      void run() throws Exception;
+    }
 
     @Override
     public void initialize(InitializationInput input) {
       shardId = input.shardId();
-      note("initialize", shardId, input.extendedSequenceNumber().sequenceNumber());
+      var pending = input.pendingCheckpointSequenceNumber();
+      byte[] state = input.pendingCheckpointState();
+      note(
+          "initialize",
+          shardId,
+          input.extendedSequenceNumber().sequenceNumber(),
+          pending == null
+              ? "-"
+              : pending.sequenceNumber()
+                  + "/"
+                  + (state == null ? "-" : new String(state, StandardCharsets.UTF_8)));
     }
 
     @Override
     public void processRecords(ProcessRecordsInput input) {
-      for (KinesisClientRecord record : input.records()) {
-        note("record", shardId, StandardCharsets.UTF_8.decode(record.data()).toString());
+      List<KinesisClientRecord> records = input.records();
+      if (records.isEmpty()) return;
+      String text = "";
+      for (KinesisClientRecord record : records) {
+        text = StandardCharsets.UTF_8.decode(record.data()).toString();
+        last = record.sequenceNumber();
+        note("record", shardId, last, text);
       }
-      checkpoint(input.checkpointer());
+      prepared = text.startsWith("prepare");
+      byte[] state = text.getBytes(StandardCharsets.UTF_8);
+      RecordProcessorCheckpointer checkpointer = input.checkpointer();
+      if (prepared) attempt("prepare", last, () -> checkpointer.prepareCheckpoint(state));
+      else attempt("checkpoint", last, checkpointer::checkpoint);
     }
 
     @Override
     public void leaseLost(LeaseLostInput input) {
-      note("leaseLost", shardId, "-");
+      note("leaseLost", shardId, "-", "-");
     }
 
     @Override
     public void shardEnded(ShardEndedInput input) {
-      note("shardEnded", shardId, "-");
-      checkpoint(input.checkpointer());
+      note("shardEnded", shardId, "-", "-");
+      attempt("checkpoint", "SHARD_END", input.checkpointer()::checkpoint);
     }
 
     @Override
     public void shutdownRequested(ShutdownRequestedInput input) {
-      note("shutdownRequested", shardId, "-");
-      checkpoint(input.checkpointer());
+      note("shutdownRequested", shardId, "-", "-");
+      if (!prepared) attempt("checkpoint", last, input.checkpointer()::checkpoint);
     }
 
-    private void checkpoint(RecordProcessorCheckpointer checkpointer) {
+    private void attempt(String what, String sequenceNumber, Write write) {
       try {
-        checkpointer.checkpoint();
+        write.run();
+        note(what, shardId, sequenceNumber, "-");
       } catch (Exception error) {
-        note("checkpointFailed", shardId, error.getClass().getSimpleName());
+        note("checkpointFailed", shardId, sequenceNumber, error.getClass().getSimpleName());
       }
     }
   }
@@ -107,7 +135,7 @@ public final class Worker {
             .build();
     DynamoDbAsyncClient dynamoDb =
         DynamoDbAsyncClient.builder()
-            .endpointOverride(endpoint)
+            .endpointOverride(URI.create(env("AWS_ENDPOINT_URL_DYNAMODB")))
             .region(region)
             .credentialsProvider(credentials)
             .httpClientBuilder(NettyNioAsyncHttpClient.builder())
@@ -138,22 +166,12 @@ public final class Worker {
       polling.idleTimeBetweenReadsInMillis(300);
       retrieval.retrievalSpecificConfig(polling);
     }
-    var leases =
-        configs
-            .leaseManagementConfig()
-            .failoverTimeMillis(Long.parseLong(env("FAILOVER_TIME_MILLIS")))
-            .dynamoDbLockBasedLeaderLeaseDurationInMillis(Long.parseLong(env("LEADER_LEASE_MILLIS")))
-            .dynamoDbLockBasedLeaderHeartbeatPeriodInMillis(Long.parseLong(env("LEADER_LEASE_MILLIS")) / 4);
-    // The defaults are 30 s and so on: a test need not wait so long.
-    leases.workerUtilizationAwareAssignmentConfig().workerMetricsReporterFreqInMillis(2_000);
+    long failoverTime = Long.parseLong(env("FAILOVER_TIME_MILLIS"));
     Scheduler scheduler =
         new Scheduler(
             configs.checkpointConfig(),
-            configs
-                .coordinatorConfig()
-                .parentShardPollIntervalMillis(1_000)
-                .clientVersionConfig(ClientVersionConfig.valueOf(env("CLIENT_VERSION_CONFIG"))),
-            leases,
+            Fleet.configure(configs.coordinatorConfig().parentShardPollIntervalMillis(1_000)),
+            Fleet.configure(configs.leaseManagementConfig().failoverTimeMillis(failoverTime)),
             configs.lifecycleConfig(),
             configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
             configs.processorConfig(),
@@ -165,11 +183,11 @@ public final class Worker {
                   try {
                     scheduler.startGracefulShutdown().get(30, TimeUnit.SECONDS);
                   } catch (Exception error) {
-                    note("shutdownFailed", "-", error.getClass().getSimpleName());
+                    note("shutdownFailed", "-", "-", error.getClass().getSimpleName());
                   }
-                  note("stopped", "-", "-");
+                  note("stopped", "-", "-", "-");
                 }));
-    note("started", "-", "-");
+    note("started", "-", "-", "-");
     scheduler.run();
   }
 }

@@ -39,31 +39,34 @@ export async function startLocalServices(): Promise<LocalServices> {
     createStream: async (name, shards) => {
       await kinesis.send(new CreateStreamCommand({ StreamName: name, ShardCount: shards }));
     },
-    createLeaseTable: async (name) => {
-      const attribute = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' as const });
-      await dynamodb.send(
-        new CreateTableCommand({
-          TableName: name,
-          BillingMode: 'PAY_PER_REQUEST',
-          AttributeDefinitions: [attribute('leaseKey'), attribute('leaseOwner')],
-          KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
-          GlobalSecondaryIndexes: [
-            {
-              IndexName: 'LeaseOwnerToLeaseKeyIndex',
-              KeySchema: [
-                { AttributeName: 'leaseOwner', KeyType: 'HASH' },
-                { AttributeName: 'leaseKey', KeyType: 'RANGE' },
-              ],
-              Projection: { ProjectionType: 'KEYS_ONLY' },
-            },
-          ],
-        }),
-      );
-    },
+    createLeaseTable: (name) => createLeaseTable(dynamodb, name),
     stop: async () => {
       kinesis.destroy();
       dynamodb.destroy();
       await gateway.close();
     },
   };
+}
+
+/** As infrastructure would make it: the key, and the index by owner. */
+export async function createLeaseTable(dynamodb: DynamoDBClient, name: string): Promise<void> {
+  const attribute = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' as const });
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [attribute('leaseKey'), attribute('leaseOwner')],
+      KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'LeaseOwnerToLeaseKeyIndex',
+          KeySchema: [
+            { AttributeName: 'leaseOwner', KeyType: 'HASH' },
+            { AttributeName: 'leaseKey', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+    }),
+  );
 }
