@@ -58,7 +58,8 @@ export interface ConsumerConfig {
   readonly failoverTime: Duration;
   /**
    * How shards are read. By `polling`, applications share five reads and 2 MB a second of each shard. By `fan-out`, this one
-   * has 2 MB a second to itself and records are pushed to it, for a price per shard hour and gigabyte.
+   * has 2 MB a second to itself and records are pushed to it, for a price per shard hour and gigabyte; that a shard is idle
+   * shows only when its subscription is renewed, every five minutes, so hours may close that much later.
    * @default 'polling'
    */
   readonly retrieval?: 'polling' | 'fan-out';
