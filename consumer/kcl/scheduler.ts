@@ -192,7 +192,7 @@ export class Scheduler {
     const { dynamodb, kinesis, clock } = this.options.dependencies;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        await verifyLeaseTable(dynamodb, this.config.leaseTableName);
+        await verifyLeaseTable(dynamodb, this.config);
         await verifyConsumer(kinesis, clock, this.config);
         const { config, refresher, log, requestTimeout } = this;
         const fleet = await joinFleet({ dynamodb, clock, config, refresher, log, requestTimeout });

@@ -79,7 +79,8 @@ function processorsOf(notes: readonly Note[]): Processor[] {
     if (!processor) continue;
     if (event === 'record') processor.records.push({ sequenceNumber, id: detail });
     if (event === 'shardEnded') processor.endedAt = time;
-    if (event === 'checkpoint' && compare(sequenceNumber, processor.checkpoint) > 0) {
+    // A processor that was given no record yet checkpoints where it began.
+    if (event === 'checkpoint' && sequenceNumber !== '-' && compare(sequenceNumber, processor.checkpoint) > 0) {
       processor.checkpoint = sequenceNumber;
     }
   }

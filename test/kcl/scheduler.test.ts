@@ -111,10 +111,10 @@ describe('Scheduler', () => {
 
   test('an unusable table stops the start with its name and what is missing', async () => {
     const cluster = new Cluster(8, 1, FAST);
-    cluster.table.description = { ...cluster.table.description, indexes: [] };
+    cluster.table.description = { ...cluster.table.description, keySchema: [{ name: 'id', keyType: 'HASH' }] };
     const a = cluster.start('a');
     await expect(cluster.time.settle(a.stopped)).rejects.toThrow(
-      'The lease table app cannot be used: it has no index LeaseOwnerToLeaseKeyIndex.',
+      'The lease table app cannot be used: its key must be leaseKey (S, HASH) alone.',
     );
   });
 

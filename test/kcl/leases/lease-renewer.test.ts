@@ -1,5 +1,6 @@
 /** Mirrors KCL's DynamoDBLeaseRenewerIntegrationTest, DynamoDBLeaseRenewerTest and DynamoDBLeaseRefresherTest. */
 import { DependencyError, ShutdownError } from '../../../consumer/kcl/common/errors';
+import type { ClientVersionConfig } from '../../../consumer/kcl/coordinator/fleet-mode';
 import { verifyLeaseTable } from '../../../consumer/kcl/leases/dynamodb/lease-table';
 import { holdOwnLeases } from '../../../consumer/kcl/leases/lease-holder';
 import { FAILOVER, lease, LeaseBench } from '../support/leases';
@@ -251,21 +252,36 @@ describe('DynamoDbLeaseRefresher (DynamoDBLeaseRefresherTest)', () => {
   test('the table is verified: each thing that is missing is named', async () => {
     const bench = new LeaseBench();
     const { dynamodb } = bench.host.dependencies;
-    await bench.wait(verifyLeaseTable(dynamodb, 'app'));
+    const config = { leaseTableName: 'app', clientVersionConfig: 'CLIENT_VERSION_CONFIG_3X' } as const;
+    await bench.wait(verifyLeaseTable(dynamodb, config));
     bench.table.description = {
       status: 'DELETING',
       keySchema: [{ name: 'id', keyType: 'HASH' }],
       indexes: [{ name: 'LeaseOwnerToLeaseKeyIndex', status: 'CREATING', keySchema: [] }],
     };
-    await expect(bench.wait(verifyLeaseTable(dynamodb, 'app'))).rejects.toThrow(
+    await expect(bench.wait(verifyLeaseTable(dynamodb, config))).rejects.toThrow(
       /app cannot be used: it is DELETING.*leaseKey \(S, HASH\) alone.*keys of index/,
     );
     const absent = {
       ...dynamodb,
       describeTable: () => Promise.reject(Object.assign(new Error(), { name: 'ResourceNotFoundException' })),
     };
-    await expect(verifyLeaseTable(absent, 'app')).rejects.toThrow(
+    await expect(verifyLeaseTable(absent, config)).rejects.toThrow(
       /The lease table app does not exist. Deploy it first/,
     );
+  });
+
+  test('the index is needed where a leader gives the leases; KCL 2 makes a table without it', async () => {
+    const bench = new LeaseBench();
+    const { dynamodb } = bench.host.dependencies;
+    bench.table.description = {
+      status: 'ACTIVE',
+      keySchema: [{ name: 'leaseKey', keyType: 'HASH', attributeType: 'S' }],
+      indexes: [],
+    };
+    const by = (clientVersionConfig: ClientVersionConfig) =>
+      bench.wait(verifyLeaseTable(dynamodb, { leaseTableName: 'app', clientVersionConfig }));
+    await by('CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X');
+    await expect(by('CLIENT_VERSION_CONFIG_3X')).rejects.toThrow(/it has no index LeaseOwnerToLeaseKeyIndex/);
   });
 });

@@ -1,4 +1,5 @@
 /** The lease table is made by infrastructure; a worker only looks whether it is the right one. */
+import type { SchedulerConfig } from '../../config';
 import type { DynamoDbApi, TableDescription } from '../../dependencies';
 import { errorName, InvalidStateError } from '../../common/errors';
 import { KEY_ATTRIBUTE, OWNER_ATTRIBUTE, OWNER_INDEX } from '../lease-serializer';
@@ -6,13 +7,14 @@ import { KEY_ATTRIBUTE, OWNER_ATTRIBUTE, OWNER_INDEX } from '../lease-serializer
 const hasKey = (schema: readonly { name: string; keyType: string }[], keyType: string, name: string): boolean =>
   schema.some((key) => key.keyType === keyType && key.name === name);
 
-function missing(table: TableDescription): string[] {
+function missing(table: TableDescription, needsIndex: boolean): string[] {
   const problems: string[] = [];
   if (table.status !== 'ACTIVE' && table.status !== 'UPDATING') problems.push(`it is ${table.status}, not ACTIVE`);
   const key = table.keySchema.find((part) => part.keyType === 'HASH');
   if (key?.name !== KEY_ATTRIBUTE || table.keySchema.length !== 1 || (key.attributeType ?? 'S') !== 'S') {
     problems.push(`its key must be ${KEY_ATTRIBUTE} (S, HASH) alone`);
   }
+  if (!needsIndex) return problems;
   const index = table.indexes.find((candidate) => candidate.name === OWNER_INDEX);
   if (!index) {
     problems.push(`it has no index ${OWNER_INDEX}`);
@@ -25,10 +27,14 @@ function missing(table: TableDescription): string[] {
 }
 
 /**
+ * Where workers take leases by count the index is not needed: a table of KCL 2 has none.
  * @throws InvalidStateError naming the table and all that is missing
  * @throws the service's error when the table could not be described
  */
-export async function verifyLeaseTable(dynamodb: DynamoDbApi, tableName: string): Promise<void> {
+export async function verifyLeaseTable(
+  dynamodb: DynamoDbApi,
+  { leaseTableName: tableName, clientVersionConfig }: Pick<SchedulerConfig, 'leaseTableName' | 'clientVersionConfig'>,
+): Promise<void> {
   let table: TableDescription;
   try {
     table = await dynamodb.describeTable({ TableName: tableName });
@@ -38,7 +44,7 @@ export async function verifyLeaseTable(dynamodb: DynamoDbApi, tableName: string)
       `The lease table ${tableName} does not exist. Deploy it first: key ${KEY_ATTRIBUTE} (S), index ${OWNER_INDEX} on ${OWNER_ATTRIBUTE} and ${KEY_ATTRIBUTE}; a worker creates none.`,
     );
   }
-  const problems = missing(table);
+  const problems = missing(table, clientVersionConfig === 'CLIENT_VERSION_CONFIG_3X');
   if (problems.length > 0) {
     throw new InvalidStateError(`The lease table ${tableName} cannot be used: ${problems.join('; ')}.`);
   }
