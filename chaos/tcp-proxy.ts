@@ -1,0 +1,110 @@
+/** A TCP proxy on the loopback that can be told to treat its connections badly. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { NetworkMode } from './plan';
+
+/** How long bytes wait while the mode is `delay`, milliseconds. */
+const DELAY_MS = 1_500;
+
+export class TcpProxy {
+  private mode: NetworkMode | undefined;
+  private target: { readonly host: string; readonly port: number } | undefined;
+  private readonly pairs = new Set<Pair>();
+
+  private constructor(private readonly server: Server) {
+    server.on('connection', (client) => this.accept(client));
+  }
+
+  static async listen(): Promise<TcpProxy> {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return new TcpProxy(server);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Where connections go; until it is set they are refused. */
+  forwardTo(endpoint: string): void {
+    const { hostname, port } = new URL(endpoint);
+    this.target = { host: hostname, port: Number(port) };
+  }
+
+  /** Undefined = as a wire. Connections that lost bytes are closed then: nothing sound can follow on them. */
+  setMode(mode: NetworkMode | undefined): void {
+    this.mode = mode;
+    for (const pair of this.pairs) pair.setMode(mode);
+  }
+
+  async close(): Promise<void> {
+    for (const pair of this.pairs) pair.destroy();
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  private accept(client: Socket): void {
+    if (this.target === undefined || this.mode === 'refuse') {
+      client.on('error', () => undefined);
+      client.destroy();
+      return;
+    }
+    const pair = new Pair(client, connect(this.target), () => this.pairs.delete(pair));
+    pair.setMode(this.mode);
+    this.pairs.add(pair);
+  }
+}
+
+/** Both ends of one connection. */
+class Pair {
+  private mode: NetworkMode | undefined;
+  private hasLostBytes = false;
+
+  constructor(
+    private readonly client: Socket,
+    private readonly upstream: Socket,
+    private readonly onEnd: () => void,
+  ) {
+    this.join(client, upstream, 'request');
+    this.join(upstream, client, 'answer');
+  }
+
+  setMode(mode: NetworkMode | undefined): void {
+    this.mode = mode;
+    if (mode === 'refuse' || (mode === undefined && this.hasLostBytes)) this.destroy();
+  }
+
+  destroy(): void {
+    this.client.destroy();
+    this.upstream.destroy();
+    this.onEnd();
+  }
+
+  private join(from: Socket, to: Socket, direction: 'request' | 'answer'): void {
+    from.on('data', (bytes) => this.carry(bytes, to, direction));
+    // A connection of which bytes vanish does not say either that its other end is gone.
+    from.on('close', () => (this.swallows(direction) ? undefined : this.destroy()));
+    from.on('error', () => undefined);
+  }
+
+  private swallows(direction: 'request' | 'answer'): boolean {
+    return this.mode === 'blackhole' || (this.mode === 'half-open' && direction === 'answer');
+  }
+
+  private carry(bytes: Buffer, to: Socket, direction: 'request' | 'answer'): void {
+    if (this.swallows(direction)) {
+      this.hasLostBytes = true;
+    } else if (this.mode === 'reset') {
+      // The request may have arrived: then it is its answer that is lost.
+      if (direction === 'request') to.write(bytes);
+      this.client.resetAndDestroy();
+      this.upstream.destroySoon();
+      this.onEnd();
+    } else if (this.mode === 'delay') {
+      setTimeout(() => to.writable && to.write(bytes), DELAY_MS);
+    } else {
+      to.write(bytes);
+    }
+  }
+}
