@@ -35,8 +35,11 @@ export type Fault = { readonly at: number } & (
       readonly ms: number;
     }
   | { readonly kind: 'split' | 'merge'; readonly pick: number }
-  /** Every worker dies, and none is there until the stream has trimmed what was not read. */
-  | { readonly kind: 'outage'; readonly ms: number }
+  /**
+   * Every worker dies, or stands still, and none is there until the stream has trimmed what was not read. All that follows
+   * moves by as much.
+   */
+  | { readonly kind: 'outage' | 'standstill'; readonly ms: number }
 );
 
 export interface PlanOptions {
@@ -51,6 +54,8 @@ export interface PlanOptions {
 /** About what one worker sends in a second. */
 const REQUESTS_PER_SECOND = 8;
 const HOUR = 3_600_000;
+/** The longest after its sender gave up that a message lands, milliseconds: longer than a lease. */
+export const LATEST_LANDING_MS = 25_000;
 
 /** The protocol's steps, by the requests that make them. */
 export const STEPS: readonly { readonly service: Service; readonly match: string }[] = [
@@ -86,7 +91,12 @@ const CRASHES: readonly CallEffect[] = ['crash-before', 'crash-after'];
 
 function callFault(random: Random, at: number, slots: number): Fault {
   const effect = random.pick(random.chance(0.07) ? CRASHES : EFFECTS);
-  const ms = effect === 'late' ? random.below(60_000) : effect === 'slow' ? random.below(12_000) : random.below(25_000);
+  const ms =
+    effect === 'late'
+      ? random.below(LATEST_LANDING_MS)
+      : effect === 'slow'
+        ? random.below(12_000)
+        : random.below(25_000);
   if (random.chance(0.5)) return { at, kind: 'call', ...random.pick(STEPS), effect, ms };
   return { at, kind: 'call', slot: random.below(slots), service: random.pick(SERVICES), match: '', effect, ms };
 }
@@ -109,11 +119,12 @@ export function planFaults({ seed, slots, window, rate }: PlanOptions): Fault[] 
   const random = new Random(seed, 'faults');
   const faults: Fault[] = [];
   const calls = Math.round((window / 1_000) * slots * REQUESTS_PER_SECOND * rate);
-  const others = Math.round(10 * Math.min(2, rate / 0.02) * (0.5 + random.unit()));
+  const others = Math.round((2 + window / 15_000) * Math.min(2, rate / 0.02) * (0.5 + random.unit()));
   for (let n = 0; n < calls; n++) faults.push(callFault(random, random.below(window), slots));
   for (let n = 0; n < others; n++) faults.push(otherFault(random, random.below(window), slots));
   if (rate > 0 && random.chance(0.08)) {
-    faults.push({ at: random.below(window), kind: 'outage', ms: 24 * HOUR + random.below(2 * HOUR) });
+    const kind = random.chance(0.7) ? 'outage' : 'standstill';
+    faults.push({ at: random.below(window), kind, ms: 24 * HOUR + random.below(2 * HOUR) });
   }
   return faults.sort((a, b) => a.at - b.at);
 }

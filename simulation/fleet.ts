@@ -11,6 +11,7 @@ import type { Mutant } from './mutants/mutant';
 import { SimulatedProcess, type ProcessContext } from './process';
 import { MAXIMUM_AHEAD_MS, type Elements } from './publisher';
 import { Random } from './random';
+import { rivalApplication, type Rival } from './rivals/rival';
 import type { Bucket } from './services/bucket';
 import { LEASES, REGISTRY, type Database } from './services/database';
 import { RETENTION_MS, STREAM, type Stream } from './services/stream';
@@ -33,11 +34,13 @@ export interface FleetOptions {
   /** An error that the consumer logged. */
   readonly onTrouble: (worker: string, event: string, fields: object) => void;
   readonly mutant?: Mutant;
+  /** In place of the consumer. */
+  readonly rival?: Rival;
 }
 
 interface Task {
   readonly process: SimulatedProcess;
-  readonly consumer: Consumer;
+  readonly consumer: Pick<Consumer, 'run' | 'stop'>;
 }
 
 export class Fleet {
@@ -93,6 +96,11 @@ export class Fleet {
     for (const task of this.tasks) task?.process.crash();
   }
 
+  standstill(ms: number): void {
+    this.outageUntil = this.options.time.monotonic() + ms;
+    for (const task of this.tasks) task?.process.pause(ms);
+  }
+
   /** No more faults, and everybody runs. */
   heal(): void {
     this.healed = true;
@@ -122,8 +130,8 @@ export class Fleet {
     });
   }
 
-  private consumer(process: SimulatedProcess, random: Random, build: Build): Consumer {
-    const { stream, database, bucket, onTrouble, mutant, time } = this.options;
+  private consumer(process: SimulatedProcess, random: Random, build: Build): Pick<Consumer, 'run' | 'stop'> {
+    const { stream, database, bucket, onTrouble, mutant, time, rival } = this.options;
     const config: ConsumerConfig = {
       streamName: STREAM,
       applicationName: LEASES,
@@ -132,18 +140,20 @@ export class Fleet {
       codeVersion: build,
       failoverTime: FAILOVER_MS,
       initialPosition: 'TRIM_HORIZON',
-      flushInterval: 4_000,
+      flushInterval: 3_000,
       flushBytes: 1_000 + random.below(6_000),
       maximumEventAge: 10 * 365 * 24 * HOUR,
       maximumEventAhead: MAXIMUM_AHEAD_MS,
       metricsNamespace: 'simulation',
     };
+    if (rival !== undefined) return rivalApplication(rival, this.options, process, random, config);
     const client = database.client(process);
     const log = (level: string, event: string, fields: object = {}): void => {
       if (level === 'error') onTrouble(process.name, event, fields);
     };
     let uuids = 0;
-    const objects = new S3ObjectStore(bucket.client(process), config.lakeBucket, process.clock);
+    const s3 = bucket.client(process);
+    const objects = new S3ObjectStore(s3, config.lakeBucket, process.clock);
     const plain: Omit<ConsumerDependencies, 'runner'> = {
       kcl: {
         kinesis: stream.api(process),
@@ -161,7 +171,7 @@ export class Fleet {
       publishMetrics: () => undefined,
       retention: async () => RETENTION_MS,
     };
-    const seam = { clock: process.clock, build, serviceTime: () => time.now() };
+    const seam = { clock: process.clock, build, serviceTime: () => time.now(), s3 };
     const dependencies = mutant?.inject(plain, seam) ?? plain;
     const useCases = new Map([[USE_CASE, builds[build]]]);
     const runner = new InProcessFoldRunner(dependencies.objects, useCases);

@@ -49,6 +49,8 @@ export class Observer {
     private readonly now: () => number,
   ) {
     database.onChange = (change) => this.onChange(change);
+    database.watches = (table, [pk = '', sk]) =>
+      table === LEASES || pk.startsWith(HEADS_PK_PREFIX) || sk === PARTITION_SK;
     bucket.onCreated = (key) => this.onObject(key);
     bucket.onOverwrite = (key) => this.violate(`I6 ${key} was overwritten`);
   }

@@ -1,4 +1,5 @@
 /** A worker's process in virtual time: it can crash, be paused or cut off, and any of its requests can meet a fault. */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../consumer/kcl/dependencies';
 import type { VirtualTime } from '../test/kcl/support/virtual-time';
 import type { CallEffect, Service } from './faults';
@@ -35,6 +36,7 @@ export class SimulatedProcess {
   /** Added to the wall clock, never to the monotonic one. */
   clockOffset = 0;
   private resumesAt = 0;
+  private readonly healing = new AbortController();
   private readonly cutUntil = new Map<Service, number>();
   private readonly throttledUntil = new Map<Service, number>();
 
@@ -42,7 +44,10 @@ export class SimulatedProcess {
     readonly name: string,
     readonly slot: number,
     private readonly context: ProcessContext,
-  ) {}
+  ) {
+    // Everything that a process does may stand still at once.
+    setMaxListeners(0, this.healing.signal);
+  }
 
   /** kill -9: nothing that waits ever goes on. What was sent arrives. */
   crash(): void {
@@ -67,6 +72,7 @@ export class SimulatedProcess {
   /** The end of all faults. */
   heal(): void {
     this.resumesAt = 0;
+    this.healing.abort('healed');
     this.cutUntil.clear();
     this.throttledUntil.clear();
   }
@@ -83,8 +89,8 @@ export class SimulatedProcess {
   private async running(): Promise<void> {
     const { time } = this.context;
     while (!this.crashed && this.resumesAt > time.monotonic()) {
-      // In pieces, so that the end of all faults ends a pause too.
-      await time.sleep(Math.min(1_000, this.resumesAt - time.monotonic()));
+      // The end of all faults ends a pause too.
+      await time.sleep(this.resumesAt - time.monotonic(), this.healing.signal);
     }
     if (this.crashed) return never;
   }
@@ -155,4 +161,9 @@ function conflict(service: Service, request: string): Error {
   if (!request.startsWith('TransactWriteItems')) return serviceError('TransactionConflictException');
   const CancellationReasons = [{ Code: 'TransactionConflict' }, { Code: 'None' }];
   return serviceError('TransactionCanceledException', 400, { CancellationReasons });
+}
+
+/** `PutObject` of the SDK's class name; a bundler may have put something before or after it. */
+export function operationOf(command: string): string {
+  return command.replace(/^_+|Command\d*$/g, '');
 }

@@ -3,26 +3,25 @@ import { createHash } from 'node:crypto';
 import { parsePosition } from '../consumer/lake/position';
 import type { SegmentItem } from '../consumer/lake/registry-items';
 import { VirtualTime } from '../test/kcl/support/virtual-time';
-import { describeFault, planFaults, type Fault } from './faults';
+import { describeFault, LATEST_LANDING_MS, planFaults, type Fault } from './faults';
 import { FAILOVER_MS, Fleet } from './fleet';
 import type { Mutant } from './mutants/mutant';
 import { Observer } from './observer';
 import { judge, type Totals } from './oracle';
+import { sizeOf, type RunSize } from './size';
 import { Publisher, type Elements } from './publisher';
 import { Random } from './random';
+import { judgeRival, rivalUnrest, type Rival } from './rivals/rival';
 import { Bucket } from './services/bucket';
 import { Database, LEASES, REGISTRY, type Row } from './services/database';
 import { Stream } from './services/stream';
 import { HOUR, LATENESS_MS } from './use-case';
 
 export const DEFAULT_FAULT_RATE = 0.02;
-/** Publishing and faults last this long, milliseconds. */
-const WINDOW_MS = 150_000;
 /** The longest that all may take to come to rest once the faults have stopped. */
 const REST_LIMIT_MS = 1_800_000;
 /** Two hours are over at the start, and one ends within the window. */
 const HOUR_END = Date.parse('2026-03-04T03:00:00Z');
-const START = HOUR_END - 70_000;
 
 export interface RunOptions {
   readonly seed: number;
@@ -31,6 +30,8 @@ export interface RunOptions {
   /** In place of the seed's own plan. */
   readonly faults?: readonly Fault[];
   readonly mutant?: Mutant;
+  /** Another design in place of the consumer; of the result only the totals and `I8 stuck` speak of it. */
+  readonly rival?: Rival;
   /** Called with every request and its outcome; for looking into one seed. */
   readonly trace?: (line: string) => void;
   /** Stop at the first violation, without waiting for rest. */
@@ -43,6 +44,8 @@ export interface RunResult {
   /** Digest over every request and outcome, with its time: equal for equal histories. */
   readonly history: string;
   readonly faults: readonly Fault[];
+  /** How many of them something met. */
+  readonly faultsHit: number;
   readonly requests: number;
   /** Requests that were refused, lost, or whose answer was. */
   readonly failedRequests: number;
@@ -55,43 +58,46 @@ export interface RunResult {
 }
 
 export function planOf(seed: number, faultRate = DEFAULT_FAULT_RATE): Fault[] {
-  const slots = new Random(seed, 'size').below(3) + 2;
-  return planFaults({ seed, slots, window: WINDOW_MS, rate: faultRate });
+  return planFaults({ seed, ...sizeOf(seed), rate: faultRate });
 }
 
 /** What the consumer logs as an error and no fault of the plan can be the cause of. */
 const TROUBLE = /other content|is parked/;
 
 class Run {
-  readonly time = new VirtualTime(START);
-  readonly stream = new Stream<Elements>(this.time);
-  readonly database = new Database(this.time);
+  readonly size: RunSize;
+  readonly time: VirtualTime;
+  readonly stream: Stream<Elements>;
+  readonly database: Database;
   readonly bucket = new Bucket();
-  readonly observer = new Observer(this.stream, this.bucket, this.database, () => this.time.now());
+  readonly observer: Observer;
   readonly fleet: Fleet;
   readonly faults: readonly Fault[];
+  faultsHit = 0;
   requests = 0;
   failedRequests = 0;
   restAfter = 0;
   private readonly digest = createHash('sha256');
-  private readonly size: Random;
-  private readonly slots: number;
   private readonly armed: Extract<Fault, { kind: 'call' }>[] = [];
   private scheduleDone = false;
 
   constructor(private readonly options: RunOptions) {
     const { seed, mutant } = options;
-    this.size = new Random(seed, 'size');
-    this.slots = this.size.below(3) + 2;
+    this.size = sizeOf(seed);
+    this.time = new VirtualTime(HOUR_END - Math.round(this.size.window * 0.45));
+    this.stream = new Stream<Elements>(this.time);
+    this.database = new Database(this.time);
+    this.observer = new Observer(this.stream, this.bucket, this.database, () => this.time.now());
     this.faults = options.faults ?? planOf(seed, options.faultRate);
     this.fleet = new Fleet({
       seed,
-      slots: this.slots,
+      slots: this.size.slots,
       time: this.time,
       stream: this.stream,
       database: this.database,
       bucket: this.bucket,
       mutant,
+      rival: options.rival,
       faultOf: ({ slot }, service, request) => {
         const at = this.armed.findIndex(
           (fault) =>
@@ -99,7 +105,9 @@ class Run {
             (fault.slot === undefined || fault.slot === slot) &&
             request.includes(fault.match),
         );
-        return at < 0 ? undefined : this.armed.splice(at, 1)[0];
+        if (at < 0) return undefined;
+        this.faultsHit++;
+        return this.armed.splice(at, 1)[0];
       },
       record: ({ name }, request, outcome) => {
         this.requests++;
@@ -121,8 +129,8 @@ class Run {
 
   async run(): Promise<RunResult> {
     await this.database.createTables();
-    await this.stream.create(1 + this.size.below(4));
-    for (let slot = 0; slot < this.slots; slot++) this.fleet.start(slot);
+    await this.stream.create(this.size.shards);
+    for (let slot = 0; slot < this.size.slots; slot++) this.fleet.start(slot);
     void this.schedule();
     const stop = (): boolean =>
       this.scheduleDone || (this.options.hasty === true && this.observer.violations.length > 0);
@@ -136,6 +144,7 @@ class Run {
       violations,
       history: this.digest.digest('hex'),
       faults: this.faults,
+      faultsHit: this.faultsHit,
       requests: this.requests,
       failedRequests: this.failedRequests,
       crashes: this.fleet.crashes,
@@ -150,11 +159,12 @@ class Run {
   private async schedule(): Promise<void> {
     const random = new Random(this.options.seed, 'publisher');
     const publisher = new Publisher(random, this.time, this.stream, HOUR_END);
-    const publishes = Array.from({ length: 80 + random.below(140) }, () => random.below(WINDOW_MS));
+    const { publishes: count, window } = this.size;
+    const publishes = Array.from({ length: count }, () => random.below(window));
     const items: { readonly at: number; readonly fault?: Fault }[] = [
       ...publishes.map((at) => ({ at })),
       ...this.faults.map((fault) => ({ at: fault.at, fault })),
-      { at: WINDOW_MS },
+      { at: window },
     ].sort((a, b) => a.at - b.at);
     let shift = 0;
     for (const { at, fault } of items) {
@@ -167,13 +177,13 @@ class Run {
     }
     this.armed.length = 0;
     this.fleet.heal();
-    // Every open shard gets one more record: what it waits for is known to have an end.
     this.scheduleDone = true;
   }
 
   /** @returns by how much all later times move */
   private async apply(fault: Fault): Promise<number> {
     const { fleet, stream } = this;
+    if (fault.kind !== 'call') this.faultsHit++;
     switch (fault.kind) {
       case 'call':
         this.armed.push(fault);
@@ -207,6 +217,9 @@ class Run {
       case 'outage':
         fleet.outage(fault.ms);
         return fault.ms;
+      case 'standstill':
+        fleet.standstill(fault.ms);
+        return fault.ms;
     }
   }
 
@@ -215,20 +228,23 @@ class Run {
     const from = this.time.monotonic();
     let waitingFor: string[] = ['everything'];
     while (waitingFor.length > 0 && this.time.monotonic() - from < REST_LIMIT_MS) {
-      await this.time.run(5_000);
+      await this.time.run(2_500);
       waitingFor = await this.unrest();
     }
     this.restAfter = this.time.monotonic() - from;
     for (const what of waitingFor.slice(0, 5)) this.observer.violate(`I8 stuck: ${what}`);
     // What wakes up late, and should change nothing.
-    if (waitingFor.length === 0) await this.time.run(10 * FAILOVER_MS);
+    if (waitingFor.length === 0)
+      await this.time.run(Math.max(FAILOVER_MS, LATEST_LANDING_MS + FAILOVER_MS - this.restAfter));
     await this.checkLeases();
     const { stream, bucket, observer } = this;
+    if (this.options.rival !== undefined) return judgeRival(this);
     return judge({ stream, bucket, observer, registry: await this.database.rows(REGISTRY) });
   }
 
   /** What is still to be done. */
   private async unrest(): Promise<string[]> {
+    if (this.options.rival !== undefined) return rivalUnrest(this);
     const waiting: string[] = [];
     for (const { shardId, records, closed } of this.stream.shards.values()) {
       const head = this.observer.heads.get(shardId);

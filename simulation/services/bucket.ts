@@ -1,6 +1,6 @@
 /** The lake bucket in memory, with S3's conditional write, behind the SDK's client interface. */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { serviceError, type SimulatedProcess } from '../process';
+import { operationOf, serviceError, type SimulatedProcess } from '../process';
 
 export interface StoredObject {
   readonly body: Uint8Array;
@@ -33,7 +33,7 @@ export class Bucket {
 
   client(process: SimulatedProcess): S3Client {
     const send = ({ constructor: { name }, input }: { constructor: { name: string }; input: S3Input }) => {
-      const operation = name.replace(/Command$/, '');
+      const operation = operationOf(name);
       return process.request('s3', `${operation} ${input.Key}`, async () => this.call(operation, input));
     };
     return { send } as unknown as S3Client;

@@ -11,7 +11,7 @@ import {
 } from '../../lib/contracts/registry';
 import { DynamoDbEngine } from '../../local/services/dynamodb/engine';
 import type { VirtualTime } from '../../test/kcl/support/virtual-time';
-import { serviceError, type SimulatedProcess } from '../process';
+import { operationOf, serviceError, type SimulatedProcess } from '../process';
 
 export const LEASES = 'leases';
 export const REGISTRY = 'registry';
@@ -46,21 +46,23 @@ function touched(operation: string, input: Input): Touched[] {
   return (input['TransactItems'] as Record<string, Input>[]).map((item) => of(Object.values(item)[0]!));
 }
 
+const keyOf = ({ Key }: Touched): string[] => Object.values(Key).map(({ S = '' }) => S);
+
 function subjectOf(operation: string, input: Input): string {
   if (operation === 'Query') {
     const first = Object.values(input['ExpressionAttributeValues'] as Attributes)[0];
     return `${input['TableName']}/${first?.S}`;
   }
   if (operation === 'BatchGetItem' || operation === 'Scan' || operation === 'DescribeTable') return '';
-  const { TableName, Key } = touched(operation, input)[0]!;
-  return `${TableName}/${Object.values(Key)
-    .map(({ S }) => S)
-    .join('/')}`;
+  const first = touched(operation, input)[0]!;
+  return `${first.TableName}/${keyOf(first).join('/')}`;
 }
 
 export class Database {
-  /** Called with every item that a write changed, in the order of the writes. */
+  /** Called with every watched item that a write changed, in the order of the writes. */
   onChange: (change: Change) => void = () => undefined;
+  /** Which items, by their key's values: the rest costs two reads a write for nothing. */
+  watches: (table: string, key: readonly string[]) => boolean = () => true;
   private readonly engine: DynamoDbEngine;
   private readonly mutex = new Mutex();
 
@@ -100,7 +102,7 @@ export class Database {
 
   client(process: SimulatedProcess): DynamoDBClient {
     const send = ({ constructor: { name }, input }: { constructor: { name: string }; input: Input }) => {
-      const operation = name.replace(/Command$/, '');
+      const operation = operationOf(name);
       const request = `${operation} ${subjectOf(operation, input)}`;
       return process.request('dynamodb', request, () => this.call(operation, input));
     };
@@ -138,7 +140,7 @@ export class Database {
         if (!/^(PutItem|UpdateItem|DeleteItem|TransactWriteItems)$/.test(operation)) {
           return await this.engine.call(operation, input);
         }
-        const items = touched(operation, input);
+        const items = touched(operation, input).filter((item) => this.watches(item.TableName, keyOf(item)));
         const before = await Promise.all(items.map((item) => this.read(item)));
         const output = await this.engine.call(operation, input);
         for (const [at, item] of items.entries()) {
