@@ -2,6 +2,7 @@
  * Both kinds of workers at once under a leader: Java's, until it is killed, then Node's. The leader goes by the CPU utilisation
  * that the workers report, and moves leases by graceful handoffs.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deployInfrastructure, reshardAcross, type Stage } from './scenario';
 import type { WorkerProcess } from './worker-process';
 
@@ -12,7 +13,7 @@ export function mixed3x(tableBy: 'java' | 'infrastructure') {
     if (tableBy === 'infrastructure') await deployInfrastructure(application);
     const java1 = application.startWorker('java', 1);
     await application.stream.write(24);
-    await application.untilHoldsAll(java1);
+    await application.untilProcessed();
     const stopTraffic = application.stream.startTraffic();
     try {
       await application.until('the Java worker is the leader', () => watch.movements.leaders.at(-1) === java1.id);
@@ -23,8 +24,7 @@ export function mixed3x(tableBy: 'java' | 'infrastructure') {
       say('Java’s leader had leases handed over to Node, which is less busy');
       await handOver(stage, node1, java1);
       say('Java’s leader had leases handed back to Java');
-      level(java1, node1);
-      await reshardAcross(application);
+      await whileBothHold(stage, [java1, node1], () => reshardAcross(application));
       say('both followed splits and a merge across them');
 
       await java1.stop('SIGKILL');
@@ -37,8 +37,7 @@ export function mixed3x(tableBy: 'java' | 'infrastructure') {
       say('Node’s leader had leases handed over to Java, which is less busy');
       await handOver(stage, java2, node1);
       say('Node’s leader had leases handed back to Node');
-      level(java2, node1);
-      await reshardAcross(application);
+      await whileBothHold(stage, [java2, node1], () => reshardAcross(application));
       say('both followed splits and a merge across them');
 
       await node1.stop('SIGTERM');
@@ -53,8 +52,6 @@ export function mixed3x(tableBy: 'java' | 'infrastructure') {
   };
 }
 
-const level = (...workers: readonly WorkerProcess[]): void => workers.forEach((worker) => worker.reportCpu(50));
-
 /** The one gets busy and the other idle, until the leader has moved two leases by handoffs that went through. */
 async function handOver({ application }: Stage, from: WorkerProcess, to: WorkerProcess): Promise<void> {
   const before = new Set(await application.openLeasesOf(to));
@@ -64,4 +61,31 @@ async function handOver({ application }: Stage, from: WorkerProcess, to: WorkerP
     const now = await application.openLeasesOf(to);
     return now.filter((shardId) => !before.has(shardId)).length >= 2;
   });
+}
+
+/**
+ * Whoever holds fewer leases is less busy meanwhile. The leader sees it late, by averages over reports that come every 30 s; so it
+ * may move a worker's last lease, and give it another one later.
+ */
+async function whileBothHold(
+  { application }: Stage,
+  workers: readonly [WorkerProcess, WorkerProcess],
+  run: () => Promise<void>,
+): Promise<void> {
+  let running = true;
+  const steering = (async () => {
+    while (running) {
+      const [left, right] = await Promise.all(workers.map((worker) => application.openLeasesOf(worker)));
+      const more = Math.sign((left?.length ?? 0) - (right?.length ?? 0));
+      workers[0].reportCpu(45 + 35 * more);
+      workers[1].reportCpu(45 - 35 * more);
+      await sleep(1_000);
+    }
+  })();
+  try {
+    await run();
+  } finally {
+    running = false;
+    await steering;
+  }
 }
