@@ -122,7 +122,7 @@ export class LeaseAssignmentManager {
     scope.add('LeaseAndWorkerMetricsLoad.Time', scanEnd - scanStart, 'Milliseconds');
     this.rows = rows.length + others.length;
     const leases = this.observer.observe(rows, scanStart, scanEnd);
-    this.suspect(leases, workers);
+    const gone = this.suspect(leases, workers);
     const now = clock.now();
     const active = activeWorkers({ workers, suspects: new Set(this.suspects.keys()), now });
     const decision = decideAssignments({
@@ -138,7 +138,7 @@ export class LeaseAssignmentManager {
     });
     report(scope, decision);
     await this.apply(decision, scope);
-    await this.deleteStale(workers, now);
+    await this.deleteReports([...gone, ...workers.filter((stats) => isStale(stats, now))]);
   }
 
   /**
@@ -156,9 +156,11 @@ export class LeaseAssignmentManager {
   /**
    * A worker with an expired lease that has not renewed any other for two rounds has gone, whatever its last report says; until it
    * reports again it is given none.
+   * @returns those found now. Their reports are deleted, so that the next leader, who has not watched, gives them nothing either
    */
-  private suspect(leases: readonly ObservedLease[], workers: readonly WorkerMetricStats[]): void {
+  private suspect(leases: readonly ObservedLease[], workers: readonly WorkerMetricStats[]): WorkerMetricStats[] {
     const { failoverTime } = this.options;
+    const gone: WorkerMetricStats[] = [];
     const owners = new Map<string, { expired: boolean; renews: boolean }>();
     for (const { lease, idle } of leases) {
       const owner = actualOwner(lease);
@@ -169,11 +171,16 @@ export class LeaseAssignmentManager {
         renews: renews || idle <= (failoverTime * 2) / 3,
       });
     }
-    for (const { workerId, lastUpdateTime } of workers) {
+    for (const stats of workers) {
+      const { workerId, lastUpdateTime } = stats;
       const owner = owners.get(workerId);
-      if (owner?.expired && !owner.renews && !this.suspects.has(workerId)) this.suspects.set(workerId, lastUpdateTime);
+      if (owner?.expired && !owner.renews && !this.suspects.has(workerId)) {
+        this.suspects.set(workerId, lastUpdateTime);
+        gone.push(stats);
+      }
       if ((this.suspects.get(workerId) ?? Infinity) < lastUpdateTime) this.suspects.delete(workerId);
     }
+    return gone;
   }
 
   private ageHandoffs(rows: readonly Lease[], scanStart: number, scanEnd: number): Map<string, number> {
@@ -205,12 +212,11 @@ export class LeaseAssignmentManager {
     scope.add('FailedAssignmentCount', refused, 'Count');
   }
 
-  /** Rows of workers that have been gone for a day. */
-  private async deleteStale(workers: readonly WorkerMetricStats[], now: number): Promise<void> {
+  private async deleteReports(workers: readonly WorkerMetricStats[]): Promise<void> {
     const { leaseTable, legacyMetrics } = this.options;
-    for (const stats of workers.filter((one) => isStale(one, now))) {
-      await leaseTable.delete(stats.workerId);
-      await legacyMetrics?.delete(stats.workerId);
+    for (const { workerId } of workers) {
+      await leaseTable.delete(workerId);
+      await legacyMetrics?.delete(workerId);
     }
   }
 }

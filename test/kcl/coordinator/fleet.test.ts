@@ -57,6 +57,26 @@ describe.each(['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'] as const)('%s', 
     }
   });
 
+  test('a new leader gives nothing to those whom the one before knew to be dead, however fresh their last report', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const cluster = new Cluster(seed, 6, config);
+      const workers = ['a', 'b', 'c', 'd'].map((name) => cluster.start(name));
+      const atWork = (): boolean => counts(cluster, ...workers).every((leases) => leases > 0);
+      expect(await cluster.time.runUntil(atWork, 60_000)).toBe(true);
+      await cluster.time.run(20_000);
+      const leader = workers.find(({ host }) => leaders(cluster).includes(host.name))!;
+      const victim = workers.find((worker) => worker !== leader)!;
+      victim.host.crash();
+      expect(await cluster.time.runUntil(() => cluster.owned(victim).length === 0, FAILOVER + 2_000)).toBe(true);
+      await cluster.time.run(1_000);
+      leader.host.crash();
+      const rest = workers.filter((worker) => worker !== leader && worker !== victim);
+      const held = (): number => rest.reduce((sum, { scheduler }) => sum + scheduler.status().heldLeases, 0);
+      expect(await cluster.time.runUntil(() => held() === 6, 3 * FAILOVER + 2_000)).toBe(true);
+      expect(cluster.violations).toEqual([]);
+    }
+  });
+
   test('the leader dies: another leads once the lock has run out, and its leases move', async () => {
     const cluster = new Cluster(2, 6, config);
     const workers = ['a', 'b', 'c'].map((name) => cluster.start(name));
