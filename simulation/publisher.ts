@@ -28,6 +28,23 @@ interface Payload {
   readonly elements: Elements;
 }
 
+interface Part {
+  readonly json: object;
+  readonly element: Element;
+}
+
+/** Another reading under the same message id, a little before: a device that counts anew. Whichever came first stays. */
+function namesake(first: PublishedReading): Part {
+  const { device, humidity, messageId } = first;
+  // Within one window, so that both stand before the same fold.
+  const time = first.time % (HOUR / 4) === 0 ? first.time : first.time - 1;
+  const temperature = first.temperature + 0.5;
+  return {
+    json: { timestamp: time, temperature, humidity, messageId },
+    element: { expect: 'reading', reading: { device, time, temperature, humidity, messageId } },
+  };
+}
+
 export class Publisher {
   private count = 0;
   private recent: Payload[] = [];
@@ -60,11 +77,12 @@ export class Publisher {
     const device = `device-${random.below(DEVICES)}`;
     if (random.chance(0.04)) return { device, body: '{"timestamp":', elements: [{ expect: 'quarantine' }] };
     const parts = Array.from({ length: random.chance(0.3) ? 1 + random.below(5) : 1 }, () => this.element(device));
+    if (parts.length > 2 && parts[0]!.element.expect === 'reading') parts[1] = namesake(parts[0]!.element.reading);
     const body = JSON.stringify(parts.length === 1 ? parts[0]!.json : parts.map(({ json }) => json));
     return { device, body, elements: parts.map(({ element }) => element) };
   }
 
-  private element(device: string): { json: object; element: Element } {
+  private element(device: string): Part {
     const { random } = this;
     if (random.chance(0.04)) return { json: { timestamp: this.time.now() }, element: { expect: 'quarantine' } };
     if (random.chance(0.02)) {

@@ -1,0 +1,7 @@
+import { appendMutants } from './append';
+import { foldMutants } from './fold';
+import type { Mutant } from './mutant';
+import { readingMutants } from './reading';
+
+export const mutants: readonly Mutant[] = [...appendMutants, ...readingMutants, ...foldMutants];
+export type { Mutant };

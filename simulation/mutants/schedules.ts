@@ -1,0 +1,79 @@
+/** Schedules that single bugs need, as faults of the simulator's own kinds. */
+import type { Fault, Service } from '../faults';
+import type { Random } from '../random';
+import type { RunSize } from '../size';
+
+/** The end of the last hour, as a share of the run's length. */
+const HOUR_END = 0.45;
+
+function hit(at: number, service: Service, match: string, effect: 'pause-before' | 'slow' | 'late', ms: number): Fault {
+  return { at, kind: 'call', service, match, effect, ms };
+}
+
+/**
+ * Two workers on one range: the first stands still with its request `match` under way until its lease has passed on,
+ * and wakes up while the second one's PUT is slow.
+ */
+export function sleepers(match: string, service: Service) {
+  return (random: Random, { window }: RunSize): Fault[] =>
+    [0.05, 0.35, 0.65].flatMap((share) => {
+      const at = Math.round(window * (share + random.unit() * 0.1));
+      return [
+        hit(at, service, match, 'pause-before', 14_000 + random.below(6_000)),
+        hit(at + 4_000, 's3', 'PutObject readings/', 'slow', 16_000),
+        hit(at + 4_000, 's3', 'PutObject readings/', 'slow', 16_000),
+      ];
+    });
+}
+
+/** Shards are split and merged about the end of the hour, so that records in time stand in shards that are just opened. */
+export function reshards(random: Random, { window }: RunSize): Fault[] {
+  const end = Math.round(window * HOUR_END);
+  return [-6_000, 0, 4_000, 7_000].map((after, n) => {
+    const at = Math.max(0, end + after + random.below(2_000));
+    return { at, kind: n === 1 ? 'merge' : 'split', pick: random.below(1_000) };
+  });
+}
+
+/** The registry takes the seal of an hour most of a minute after its sender gave it up, when others have sealed anew. */
+export function lateSeals(random: Random, { window }: RunSize): Fault[] {
+  return ['T00', 'T01', 'T02'].flatMap((hour) =>
+    [0, 0.3, 0.6].map((share) =>
+      hit(
+        Math.round(window * share),
+        'dynamodb',
+        `TransactWriteItems registry/PARTITION#simulated-sensors#2026-03-04${hour}/PARTITION`,
+        'late',
+        45_000 + random.below(18_000),
+      ),
+    ),
+  );
+}
+
+/** Workers stand still or are slow between reading one thing and the next. */
+export function slowReads(match: string) {
+  return (random: Random, { window }: RunSize): Fault[] =>
+    [0.1, 0.3, 0.45, 0.6, 0.8].map((share) =>
+      hit(
+        Math.round(window * (share + random.unit() * 0.1)),
+        'dynamodb',
+        match,
+        'pause-before',
+        4_000 + random.below(8_000),
+      ),
+    );
+}
+
+/** Two shards are merged while reads are slow, so that one parent is read to its end long before the other. */
+export function mergesBehind(random: Random, { window }: RunSize): Fault[] {
+  return [0.1, 0.4, 0.7].flatMap((share): Fault[] => {
+    const at = Math.round(window * share);
+    const merge = at + 4_000 + random.below(3_000);
+    const slow = [0, 100, 200].map((after) => hit(merge - 200 + after, 'kinesis', 'GetRecords', 'slow', 11_000));
+    return [
+      { at, kind: 'split', pick: random.below(1_000) },
+      { at: merge, kind: 'merge', pick: random.below(1_000) },
+      ...slow,
+    ];
+  });
+}
