@@ -7,6 +7,7 @@
  *     artifact bucket  datasets/<use-case>/<dataset hash>/partitions.manifest
  *                      training/<use-case>/<dataset hash>/{train,validation,test,dataset}/
  *                      models/<use-case>/<execution>/…, evaluations/<use-case>/<execution>/evaluation.json
+ *                      athena/…                                                                         query results
  */
 
 export const HOUR_MS = 3_600_000;
@@ -43,6 +44,8 @@ function hivePath(partition: Partition): string {
 export const READINGS_PREFIX = 'readings/';
 export const FEATURES_PREFIX = 'features/';
 export const QUARANTINE_PREFIX = 'quarantine/';
+/** Of the artifact bucket: what Athena writes must never come near what is create-only. */
+export const ATHENA_RESULTS_PREFIX = 'athena/';
 
 /** `name` is `<shard>-<start>-<end>-<id>`. */
 export function segmentKey(partition: Partition, name: string): string {

@@ -35,5 +35,6 @@ export class LakeStack extends Stack {
     new CfnOutput(this, 'ArtifactBucketName', { value: this.lake.artifactBucket.bucketName });
     new CfnOutput(this, 'RegistryTableName', { value: this.registry.table.tableName });
     new CfnOutput(this, 'GlueDatabaseName', { value: this.catalog.database.databaseName });
+    new CfnOutput(this, 'AthenaWorkGroupName', { value: this.catalog.workGroup.ref });
   }
 }

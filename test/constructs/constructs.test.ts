@@ -58,7 +58,7 @@ describe('PartitionLake', () => {
   test('expires quarantine, datasets and, where told, readings; never features or models', () => {
     const prefixes = (found: unknown[]): unknown[] =>
       found.map((rule) => (rule as { Prefix?: string }).Prefix).filter((prefix) => prefix !== undefined);
-    expect(prefixes(rules())).toEqual(['quarantine/', 'datasets/', 'training/', 'evaluations/']);
+    expect(prefixes(rules())).toEqual(['quarantine/', 'datasets/', 'training/', 'evaluations/', 'athena/']);
     expect(rules(Duration.days(90))).toContainEqual({ Prefix: 'readings/', ExpirationInDays: 90, Status: 'Enabled' });
   });
 });
@@ -95,6 +95,22 @@ test('LeaseTable has the key and the index of KCL 3, and lets a worker do what K
       },
     ],
     DeletionProtectionEnabled: true,
+  });
+});
+
+test('Athena writes its results under a prefix of the artifact bucket, encrypted, whatever a client asks for', () => {
+  const template = synthesize('prod').templates.get('Lake')!;
+  template.hasResourceProperties('AWS::Athena::WorkGroup', {
+    Name: 'telemetry_prod',
+    RecursiveDeleteOption: false,
+    WorkGroupConfiguration: {
+      EnforceWorkGroupConfiguration: true,
+      BytesScannedCutoffPerQuery: 100 * 1024 ** 3,
+      ResultConfiguration: {
+        OutputLocation: { 'Fn::Join': ['', ['s3://', { Ref: Match.stringLikeRegexp('^LakeArtifacts') }, '/athena/']] },
+        EncryptionConfiguration: { EncryptionOption: 'SSE_KMS' },
+      },
+    },
   });
 });
 
@@ -253,7 +269,7 @@ describe('IsolatedNetwork', () => {
     const template = synthesize('prod').templates.get('Network')!;
     const endpoints = Object.values(template.findResources('AWS::EC2::VPCEndpoint'));
     const services = endpoints.map(({ Properties }) => serviceOf(Properties.ServiceName));
-    expect(services.sort()).toEqual(['dynamodb', 'ecr.api', 'ecr.dkr', 'kinesis-streams', 'logs', 'monitoring', 's3']);
+    expect(services.sort()).toEqual(['dynamodb', 'ecr.api', 'ecr.dkr', 'kinesis-streams', 'logs', 's3']);
   });
 
   test('takes zones from the configuration, so that a concrete account needs no look-up', () => {
@@ -334,7 +350,7 @@ describe('PartitionTrigger', () => {
   });
 });
 
-test('AlarmSet: CloudWatch may use the key of the topic, and every alarm notifies when it rings and when it is over', () => {
+test('AlarmSet: CloudWatch may publish to the topic for alarms of the account and use its key, and every alarm notifies when it rings and when it is over', () => {
   const scope = stack();
   const set = new AlarmSet(scope, 'Alarms', { email: 'people@example.com' });
   const metric = new TelemetryStream(scope, 'S', {
@@ -350,6 +366,18 @@ test('AlarmSet: CloudWatch may use the key of the topic, and every alarm notifie
         Match.objectLike({
           Principal: { Service: 'cloudwatch.amazonaws.com' },
           Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        }),
+      ]),
+    },
+  });
+  template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({
+          Effect: 'Allow',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Action: 'sns:Publish',
+          Condition: Match.objectLike({ StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } }),
         }),
       ]),
     },

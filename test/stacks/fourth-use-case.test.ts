@@ -55,3 +55,10 @@ test('a pipeline with its hyperparameters, a model package group, and a target o
   const functions = JSON.stringify(training.findResources('AWS::Lambda::Function'));
   expect(functions).toContain('\\"pipelineName\\":\\"telemetry-dev-cold-chain\\"');
 });
+
+test('more of them than the environment of the partition trigger can hold are refused, with the limit and the way out', () => {
+  const many = Array.from({ length: 20 }, (_, at) => ({ ...example, name: `${example.name}-${at}` }));
+  expect(() => buildStage(loadConfig('dev'), many)).toThrow(
+    /TRAINING_TARGETS of 20 use cases takes \d+ bytes, and a function's environment has 3584 left for it: deploy some/,
+  );
+});

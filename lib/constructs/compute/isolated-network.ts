@@ -19,13 +19,15 @@ export interface IsolatedNetworkProps {
   readonly logRetention: Duration;
 }
 
-/** What a consumer task calls, the image pull and its logs included. S3 and DynamoDB have gateways, which cost nothing. */
+/**
+ * What a consumer task calls, the image pull and its logs included; its metrics are log lines. S3 and DynamoDB have
+ * gateways, which cost nothing.
+ */
 const INTERFACE_ENDPOINTS = {
   Kinesis: InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
   EcrApi: InterfaceVpcEndpointAwsService.ECR,
   EcrDocker: InterfaceVpcEndpointAwsService.ECR_DOCKER,
   Logs: InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-  Monitoring: InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
 };
 
 /** A VPC without a way out: no internet gateway, no NAT; AWS services by endpoints only. */

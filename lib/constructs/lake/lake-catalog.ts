@@ -1,4 +1,5 @@
-import { type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
 import {
   Database,
   DataFormat,
@@ -12,13 +13,13 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { type Column, featureColumns, readingColumns } from '../../../use-cases/columns';
 import type { UseCase } from '../../../use-cases/define-use-case';
-import { FEATURES_PREFIX, READINGS_PREFIX } from '../../contracts/lake-layout';
+import { ATHENA_RESULTS_PREFIX, FEATURES_PREFIX, READINGS_PREFIX } from '../../contracts/lake-layout';
 import type { PartitionLake } from './partition-lake';
 
 export interface LakeCatalogProps {
   readonly lake: PartitionLake;
   readonly useCases: readonly UseCase[];
-  /** Name of the Glue database: what people type in Athena. */
+  /** Name of the Glue database, which people type in Athena, and of the workgroup. */
   readonly databaseName: string;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -28,9 +29,16 @@ const PARTITION_KEYS = [
   { name: 'hour', type: Schema.STRING, comment: 'Event hour, 00 to 23, UTC' },
 ];
 
-/** A Glue database with two tables per use case: raw readings, and the features of the newest sealed generations. */
+/** What one query may read, so that a forgotten partition filter costs no more than half a dollar. */
+const SCAN_LIMIT = Size.gibibytes(100);
+
+/**
+ * A Glue database with two tables per use case: raw readings, and the features of the newest sealed generations; and the
+ * Athena workgroup to query them in.
+ */
 export class LakeCatalog extends Construct {
   readonly database: Database;
+  readonly workGroup: CfnWorkGroup;
   private readonly featureTables = new Map<string, S3Table>();
 
   constructor(scope: Construct, id: string, props: LakeCatalogProps) {
@@ -39,6 +47,21 @@ export class LakeCatalog extends Construct {
       databaseName: props.databaseName,
       description: 'Device telemetry: readings and features',
       removalPolicy: props.removalPolicy,
+    });
+    const { artifactBucket, key } = props.lake;
+    this.workGroup = new CfnWorkGroup(this, 'WorkGroup', {
+      name: props.databaseName,
+      description: 'Queries of device telemetry',
+      recursiveDeleteOption: props.removalPolicy === RemovalPolicy.DESTROY,
+      workGroupConfiguration: {
+        enforceWorkGroupConfiguration: true,
+        publishCloudWatchMetricsEnabled: true,
+        bytesScannedCutoffPerQuery: SCAN_LIMIT.toBytes(),
+        resultConfiguration: {
+          outputLocation: artifactBucket.s3UrlForObject(ATHENA_RESULTS_PREFIX),
+          encryptionConfiguration: { encryptionOption: 'SSE_KMS', kmsKey: key.keyArn },
+        },
+      },
     });
     const shared = {
       database: this.database,

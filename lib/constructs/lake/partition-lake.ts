@@ -4,7 +4,12 @@ import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { DataConfig } from '../../config/schema';
-import { FEATURES_PREFIX, QUARANTINE_PREFIX, READINGS_PREFIX } from '../../contracts/lake-layout';
+import {
+  ATHENA_RESULTS_PREFIX,
+  FEATURES_PREFIX,
+  QUARANTINE_PREFIX,
+  READINGS_PREFIX,
+} from '../../contracts/lake-layout';
 
 export interface PartitionLakeProps extends Pick<DataConfig, 'readingsExpiry' | 'quarantineExpiry' | 'datasetExpiry'> {
   /** What becomes of buckets and key when the stack is deleted. Buckets that hold objects stay either way. */
@@ -75,6 +80,7 @@ export class PartitionLake extends Construct {
       lifecycleRules: [
         housekeeping,
         ...['datasets/', 'training/', 'evaluations/'].map((prefix) => ({ prefix, expiration: props.datasetExpiry })),
+        { prefix: ATHENA_RESULTS_PREFIX, expiration: Duration.days(7) },
       ],
     });
   }

@@ -42,6 +42,8 @@ export class PartitionTrigger extends Construct {
   constructor(scope: Construct, id: string, props: PartitionTriggerProps) {
     super(scope, id);
     const { lake, catalog, registry, pipelines } = props;
+    const trainingTargets = targets(props);
+    requireRoom(trainingTargets);
     this.function = nodeFunction(this, 'Function', {
       description: 'Follows sealed partitions: Glue partition, dataset, training execution',
       folder: 'partition-trigger',
@@ -50,7 +52,7 @@ export class PartitionTrigger extends Construct {
         [PartitionTriggerEnv.lakeBucket]: lake.lakeBucket.bucketName,
         [PartitionTriggerEnv.artifactBucket]: lake.artifactBucket.bucketName,
         [PartitionTriggerEnv.glueDatabase]: catalog.database.databaseName,
-        [PartitionTriggerEnv.targets]: Stack.of(this).toJsonString(targets(props)),
+        [PartitionTriggerEnv.targets]: Stack.of(this).toJsonString(trainingTargets),
       },
       timeout: TIMEOUT,
       logRetention: props.logRetention,
@@ -114,6 +116,25 @@ function targets({ pipelines, catalog, policy }: PartitionTriggerProps): Record<
         definitionHash: pipeline.definitionHash,
       },
     ]),
+  );
+}
+
+/** Lambda's limit for all variables of a function together, less what the others may take: two buckets, a table, a database. */
+const TARGETS_MAX_BYTES = 4096 - 512;
+/** Of a Glue table, whose name is not known at synthesis. */
+const TABLE_NAME_MAX_BYTES = 64;
+
+/** @throws Error where the variable cannot hold that many use cases; a deployment would fail with less to go by. */
+function requireRoom(all: Record<string, TrainingTarget>): void {
+  const measured = Object.entries(all).map(([name, target]) => [
+    name,
+    { ...target, glueTable: 'x'.repeat(TABLE_NAME_MAX_BYTES) },
+  ]);
+  const bytes = Buffer.byteLength(JSON.stringify(Object.fromEntries(measured)));
+  if (bytes <= TARGETS_MAX_BYTES) return;
+  throw new Error(
+    `${PartitionTriggerEnv.targets} of ${measured.length} use cases takes ${bytes} bytes, and a function's environment has ` +
+      `${TARGETS_MAX_BYTES} left for it: deploy some of the use cases as a second app, under an environment of another name.`,
   );
 }
 
