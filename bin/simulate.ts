@@ -3,14 +3,17 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_FAULT_RATE } from '../simulation/run';
 import type { SeedOutcome, SeedRequest } from '../simulation/worker';
 import { integerOption, parseCommand, runCommand, stopSignal, UserError } from './support/command-line';
+import { runMutants, runRivals } from './support/simulation-checks';
 import { runSeeds } from './support/simulation-workers';
 import { count, ProgressDisplay } from './support/terminal';
 
-const USAGE = `Usage: npm run simulate -- [--seeds N] [--from-seed S] [--fault-rate R] [--workers W] [--json]
+const USAGE = `Usage: npm run simulate -- [--seeds N] [--from-seed S] [--fault-rate R] [--workers W] [--mutants | --rivals] [--json]
   --seeds N       how many schedules (default 20)
   --from-seed S   the first one (default 1); the same seed gives the same history
   --fault-rate R  share of requests that fail, 0 to 0.5 (default ${DEFAULT_FAULT_RATE})
   --workers W     processes (default: one a core)
+  --mutants       deliberate bugs in the protocol instead: each must fail within N seeds where the product passes
+  --rivals        common designs beside this one, under the same seeds and faults
 A failing seed is run again with fewer and fewer faults, and the shortest list that still fails is printed.`;
 
 interface Failing {
@@ -75,6 +78,8 @@ async function main(args: string[]): Promise<number> {
       'from-seed': { type: 'string', default: '1' },
       'fault-rate': { type: 'string', default: String(DEFAULT_FAULT_RATE) },
       workers: { type: 'string', default: String(availableParallelism()) },
+      mutants: { type: 'boolean', default: false },
+      rivals: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
     USAGE,
@@ -84,8 +89,11 @@ async function main(args: string[]): Promise<number> {
   const workers = Math.min(seeds, integerOption('workers', values.workers, 1, 256));
   const faultRate = Number(values['fault-rate']);
   if (!(faultRate >= 0 && faultRate <= 0.5)) throw new UserError(`--fault-rate is a number from 0 to 0.5.\n${USAGE}`);
-  const display = new ProgressDisplay(process.stderr, () => performance.now());
   const signal = stopSignal();
+  const check = { firstSeed: first, seeds, faultRate, json: values.json, signal };
+  if (values.mutants) return runMutants(check);
+  if (values.rivals) return runRivals(check);
+  const display = new ProgressDisplay(process.stderr, () => performance.now());
   const totals = new Totals();
   const failing: Failing[] = [];
   const started = performance.now();
