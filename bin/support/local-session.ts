@@ -132,6 +132,6 @@ function messageCounts({ services: { iot, kinesis } }: LocalRun): MessageCounts 
 }
 
 /** Output of the Training stack that names a use case's pipeline; output names admit no hyphens. */
-function pipelineOutput(useCase: string): string {
+export function pipelineOutput(useCase: string): string {
   return `PipelineName${useCase.replaceAll('-', '')}`;
 }

@@ -40,6 +40,8 @@ export interface LocalRunOptions {
    * @default true
    */
   readonly startTasks?: boolean;
+  /** Variables of every ECS task beside those of its definition, such as an endpoint for one service. */
+  readonly taskEnvironment?: Readonly<Record<string, string>>;
 }
 
 export class LocalRun {
@@ -125,7 +127,15 @@ async function start(
   );
   onEnd(() => gateway.close());
 
-  const services = createServices({ state, clock, gateway, credentials, assembly, logs });
+  const services = createServices({
+    state,
+    clock,
+    gateway,
+    credentials,
+    assembly,
+    logs,
+    taskEnvironment: options.taskEnvironment ?? {},
+  });
   onEnd(async () => {
     await gateway.close();
     await closeServices(services);

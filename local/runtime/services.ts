@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly credentials: CredentialRegistry;
   readonly assembly: Assembly;
   readonly logs: Logs;
+  /** Variables of every ECS task beside those of its definition. */
+  readonly taskEnvironment: Readonly<Record<string, string>>;
 }
 
 /** Source of the run's own log lines. */
@@ -115,6 +117,7 @@ function createEcs(around: Surroundings): EcsService {
       ...(definition.taskRoleArn !== undefined && roleEnvironment(around, definition.taskRoleArn)),
       AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
       ECS_CONTAINER_METADATA_URI_V4: metadataUri(gateway.endpoint, id, container),
+      ...around.taskEnvironment,
     }),
     onLine: ({ service, id }, _container, line) => logs.write(`${service}/${id}`, line),
     onLog: (message) => logs.write(RUN, message),
