@@ -24,6 +24,11 @@ export interface EnvironmentConfig {
   readonly consumer: ConsumerConfig;
   readonly training: TrainingConfig;
   readonly operations: OperationsConfig;
+  /**
+   * AWS IoT's logging and audit, which an account has once per region: one of its environments at most may set them.
+   * @default - they stay as they are
+   */
+  readonly iotAccount?: IotAccountConfig;
 }
 
 export interface DataConfig {
@@ -114,6 +119,11 @@ export interface TrainingConfig {
    * @default - each use case's own
    */
   readonly trigger?: Partial<TriggerPolicy>;
+}
+
+export interface IotAccountConfig {
+  /** The least that is logged. At `INFO` every message is, which costs more than the messages. */
+  readonly logLevel: 'ERROR' | 'WARN' | 'INFO';
 }
 
 export interface OperationsConfig {

@@ -5,6 +5,7 @@ import type { EnvironmentConfig } from '../config/schema';
 import type { ConsumerBundle } from '../constructs/compute/consumer-bundle';
 import { ConsumerStack } from './consumer-stack';
 import { IngestStack } from './ingest-stack';
+import { IotAccountStack } from './iot-account-stack';
 import { LakeStack } from './lake-stack';
 import { NetworkStack } from './network-stack';
 import { ObservabilityStack } from './observability-stack';
@@ -26,10 +27,14 @@ export class PipelineStage extends Stage {
   readonly consumer: ConsumerStack;
   readonly training: TrainingStack;
   readonly observability: ObservabilityStack;
+  /** Where the environment owns the account's settings. */
+  readonly iotAccount?: IotAccountStack;
 
   constructor(scope: Construct, id: string, props: PipelineStageProps) {
     super(scope, id, { ...props, env: props.config.target });
     const { config, useCases, bundle } = props;
+    if (config.iotAccount)
+      this.iotAccount = new IotAccountStack(this, 'IotAccount', { config, settings: config.iotAccount });
     this.network = new NetworkStack(this, 'Network', { config });
     this.stream = new StreamStack(this, 'Stream', { config });
     this.lake = new LakeStack(this, 'Lake', { config, useCases });

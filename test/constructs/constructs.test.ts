@@ -389,3 +389,25 @@ test('AlarmSet: CloudWatch may publish to the topic for alarms of the account an
   });
   template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'people@example.com' });
 });
+
+describe('IotAccountSettings', () => {
+  test('an environment leaves the account alone', () => {
+    expect(synthesize('prod').stage.iotAccount).toBeUndefined();
+  });
+
+  test('where it is told to, it logs faults for as long as other logs are kept, and audits certificates and policies daily', () => {
+    const { stage } = buildStage({ ...loadConfig('prod'), iotAccount: { logLevel: 'ERROR' } });
+    const template = Template.fromStack(stage.iotAccount!);
+    template.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: 'AWSIotLogsV2', RetentionInDays: 90 });
+    template.hasResourceProperties('AWS::IoT::Logging', {
+      AccountId: { Ref: 'AWS::AccountId' },
+      DefaultLogLevel: 'ERROR',
+    });
+    const [audit] = Object.values(template.findResources('AWS::IoT::AccountAuditConfiguration'));
+    const enabled = Object.keys(audit!.Properties.AuditCheckConfigurations);
+    // The two lists are the same checks under CloudFormation's and the API's names.
+    const names = enabled.map((name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase());
+    template.hasResourceProperties('AWS::IoT::ScheduledAudit', { Frequency: 'DAILY', TargetCheckNames: names });
+    expect(names).toContain('DEVICE_CERTIFICATE_SHARED_CHECK');
+  });
+});
