@@ -24,7 +24,7 @@ export interface ChoresOptions {
 export async function runChores(options: ChoresOptions, signal: AbortSignal): Promise<void> {
   const { config, clock, log } = options;
   const auditor = new PeriodicShardSyncManager({ ...options, workerId: config.workerId });
-  const cleanup = new LeaseCleanupManager(options);
+  const cleanup = new LeaseCleanupManager({ ...options, minimumAge: config.completedLeaseCleanupIntervalMillis });
   const every = async (interval: number, what: string, run: () => Promise<void>): Promise<void> => {
     while (!signal.aborted) {
       await clock.sleep(interval, signal);

@@ -99,7 +99,11 @@ export class ShardConsumer {
   shutdown(reason: ShutdownReason): void {
     this.reason = escalate(this.reason, reason);
     this.stopping.abort();
-    if (this.reason === 'LEASE_LOST') this.leaseLost.abort();
+    if (this.reason === 'LEASE_LOST') {
+      this.leaseLost.abort();
+      // Not only after the batch under way: a subscription that went on would be taken away from the new owner again.
+      this.options.publisher.stop();
+    }
     this.parentsMayBeFinished();
   }
 
@@ -212,7 +216,7 @@ export class ShardConsumer {
     for (let attempt = 0; this.holdsLease(); attempt++) {
       this.stamp();
       try {
-        if (!(await createChildLeases(this.options.refresher, this.shardId, this.children))) {
+        if (!(await createChildLeases(this.options.refresher, this.shardId, this.children, () => this.checkHeld()))) {
           this.options.onMissingParent();
           if (this.options.random() * GIVE_UP_ODDS < 1) break;
           throw new Error('the row of the other parent of a merged shard is missing');
@@ -237,6 +241,10 @@ export class ShardConsumer {
 
   private holdsLease(): boolean {
     return this.options.holder.remaining(this.shardId, this.concurrencyToken) > 0;
+  }
+
+  private checkHeld(): void {
+    if (!this.holdsLease()) throw new ShutdownError(`The lease of shard ${this.shardId} is not held any more.`);
   }
 
   private fence(): LeaseFence {

@@ -15,32 +15,41 @@ export interface ShardSyncOptions {
   readonly streamName: string;
   readonly initialPosition: InitialPosition;
   readonly ignoreUnexpectedChildShards: boolean;
+  /** Rows of finished shards stay for this long at least. */
+  readonly completedLeaseCleanupIntervalMillis: number;
 }
 
 const EMPTY_TABLE_ATTEMPTS = 4;
 const EMPTY_TABLE_BACKOFF_MILLIS = 1_000;
 
 /**
- * One shard sync.
+ * One shard sync. What was read is good for half the time that a finished shard's row stays; a worker that was stopped or kept waiting for longer
+ * reads again, or it would make a row anew that was there, done with and deleted meanwhile, and its shard would be read twice.
  * @returns the number of rows made
  * @throws InvalidStateError for a missing stream, or a listing that cannot be used
  * @throws the service's error
  */
 export async function syncShards(options: ShardSyncOptions): Promise<number> {
-  const { refresher, log } = options;
-  // Rows before shards: a row that goes away meanwhile is then still counted, and nothing that was done is made again.
-  const leases = await refresher.listLeases();
-  const missing = await missingLeases(options, leases);
+  const { refresher, clock, log, completedLeaseCleanupIntervalMillis } = options;
   let made = 0;
-  for (const lease of missing) {
-    if (!(await refresher.createLeaseIfNotExists(lease))) continue;
-    made++;
-    log('info', 'made the lease of a shard', {
-      shardId: lease.leaseKey,
-      sequenceNumber: lease.checkpoint.sequenceNumber,
-    });
+  for (;;) {
+    const readAt = clock.monotonic();
+    const isStale = (): boolean => clock.monotonic() - readAt > completedLeaseCleanupIntervalMillis / 2;
+    // Rows before shards: a row that goes away meanwhile is then still counted, and nothing that was done is made again.
+    const leases = await refresher.listLeases();
+    const missing = [...(await missingLeases(options, leases))];
+    while (missing.length > 0 && !isStale()) {
+      const lease = missing.shift() as Lease;
+      if (!(await refresher.createLeaseIfNotExists(lease))) continue;
+      made++;
+      log('info', 'made the lease of a shard', {
+        shardId: lease.leaseKey,
+        sequenceNumber: lease.checkpoint.sequenceNumber,
+      });
+    }
+    if (missing.length === 0) return made;
+    log('warn', 'a shard sync took too long and begins again', { count: missing.length });
   }
-  return made;
 }
 
 async function missingLeases(options: ShardSyncOptions, leases: readonly Lease[]): Promise<readonly Lease[]> {

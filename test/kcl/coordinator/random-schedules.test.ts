@@ -1,7 +1,7 @@
 /** The random schedules of ../random-schedules.test.ts in a fleet with a leader. */
 import { schedule } from '../support/schedule';
 
-const SEEDS = 100;
+const SEEDS = 400;
 
 test(`${SEEDS} random schedules under a leader: no checkpoint goes back, none is lost or repeated, all is read`, async () => {
   const failures: string[] = [];

@@ -1,5 +1,5 @@
 /** Mirrors KCL's ShardConsumerTest, ShutdownTaskTest and BlockOnParentShardTaskTest. */
-import { ShutdownError } from '../../../consumer/kcl/common/errors';
+import { InvalidArgumentError, ShutdownError } from '../../../consumer/kcl/common/errors';
 import type { LeaseHolder } from '../../../consumer/kcl/leases/lease-holder';
 import { ShardConsumer, type ShardConsumerOptions } from '../../../consumer/kcl/lifecycle/shard-consumer';
 import { createChildLeases } from '../../../consumer/kcl/lifecycle/tasks/shard-end-task';
@@ -11,6 +11,7 @@ import type {
   ShardRecordProcessor,
 } from '../../../consumer/kcl/processor';
 import type { RecordsPublisher, RetrievedBatch } from '../../../consumer/kcl/retrieval/records-publisher';
+import { aggregate } from '../support/kpl';
 import { lease, LeaseBench } from '../support/leases';
 
 const END = { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 };
@@ -188,7 +189,7 @@ describe('ShardConsumer (ShardConsumerTest)', () => {
     expect(publisher.stopped).toBe(true);
   });
 
-  test('lease lost while processing: a late checkpoint is refused, leaseLost follows', async () => {
+  test('lease lost while processing: shutdown returns at once and reading ends, a late checkpoint is refused, leaseLost follows', async () => {
     const { bench, publisher, processor, begin } = await setup();
     let refused: unknown;
     processor.onRecords = async ({ checkpointer }) => {
@@ -201,6 +202,9 @@ describe('ShardConsumer (ShardConsumerTest)', () => {
     await bench.wait(bench.refresher.takeLease((await bench.row('s'))!, 'other'));
     await bench.wait(bench.renewer.renewLeases());
     consumer.shutdown('LEASE_LOST');
+    // The reading ends at once: a subscription that went on would be taken away from the new owner again.
+    expect(publisher.stopped).toBe(true);
+    expect(processor.calls).toEqual(['initialize', 'records 101']);
     await bench.wait(consumer.done);
     expect(refused).toBeInstanceOf(ShutdownError);
     expect(processor.calls).toEqual(['initialize', 'records 101', 'leaseLost']);
@@ -216,6 +220,26 @@ describe('ShardConsumer (ShardConsumerTest)', () => {
     await bench.wait(consumer.done);
     expect(processor.calls).toEqual(['initialize', 'leaseLost']);
     expect(consumer.shutdownReason).toBe('LEASE_LOST');
+  });
+
+  test('an aggregated record and a checkpoint at X.1: only X.2 is delivered, and X.2 is the largest permitted (ProcessTaskTest)', async () => {
+    const row = lease('s', { leaseOwner: 'me', checkpoint: { sequenceNumber: '7', subSequenceNumber: 1 } });
+    const { bench, publisher, processor, begin } = await setup(row);
+    const refused: unknown[] = [];
+    processor.onRecords = async ({ checkpointer }) => {
+      await checkpointer
+        .checkpoint({ sequenceNumber: '7', subSequenceNumber: 3 })
+        .catch((e: unknown) => refused.push(e));
+      await checkpointer.checkpoint();
+    };
+    begin();
+    const data = aggregate(['a', 'b', 'c'].map((key) => ({ partitionKey: key, data: Buffer.from(key) })));
+    const record = { sequenceNumber: '7', partitionKey: 'k', data, approximateArrivalTimestamp: 0 };
+    publisher.give([], { records: [record] });
+    await bench.time.run(1_000);
+    expect(processor.inputs.map(({ records }) => records.map((user) => user.subSequenceNumber))).toEqual([[2]]);
+    expect(refused).toEqual([expect.any(InvalidArgumentError)]);
+    expect((await bench.row('s'))!.checkpoint).toEqual({ sequenceNumber: '7', subSequenceNumber: 2 });
   });
 
   test('initialize gets shard, checkpoint, pending checkpoint, blob and fence; and may choose the start', async () => {
@@ -403,8 +427,21 @@ describe('the end of a shard (ShutdownTaskTest)', () => {
   test('a child that has its row already is left as it is', async () => {
     const bench = new LeaseBench();
     bench.put(lease('s'), lease('c1', { checkpoint: at('700') }));
-    expect(await bench.wait(createChildLeases(bench.refresher, 's', children))).toBe(true);
+    expect(await bench.wait(createChildLeases(bench.refresher, 's', children, () => undefined))).toBe(true);
     expect(await bench.row('c1')).toMatchObject({ checkpoint: at('700') });
+  });
+
+  test('the lease is lost on the way: no child’s row is made, which others may be done with by now', async () => {
+    const { bench, publisher, processor, begin } = await setup();
+    const consumer = begin();
+    await bench.time.run(100);
+    bench.host.faults = { lost: 0, throttled: 0, latency: 2_000 };
+    publisher.give([], { childShards: children });
+    await bench.time.run(100);
+    bench.host.pause(20_000);
+    await bench.wait(consumer.done);
+    expect(await bench.row('c1')).toBeUndefined();
+    expect(processor.calls).toEqual(['initialize', 'leaseLost']);
   });
 });
 

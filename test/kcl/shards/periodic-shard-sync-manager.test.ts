@@ -155,7 +155,7 @@ describe('LeaseCleanupManager (LeaseCleanupManagerTest)', () => {
     expect(isCompleted(child, rows(child, lease('a'), lease('b'), lease('g')))).toBe(false);
   });
 
-  test('held rows are deleted oldest first; those whose shard the stream has no more, too', async () => {
+  test('held rows are deleted oldest first, not before their time; those whose shard the stream has no more, too', async () => {
     const { bench, stream, shardDetector } = setup(1);
     const id = stream.shards[0]!.id;
     bench.put(parent, lease('a'), lease('b', { leaseOwner: 'me', checkpoint: END, parentShardIds: ['p'] }));
@@ -166,8 +166,14 @@ describe('LeaseCleanupManager (LeaseCleanupManagerTest)', () => {
       refresher: bench.refresher,
       holder: bench.renewer,
       shardDetector,
+      clock: bench.host.clock,
       log: bench.host.dependencies.log,
+      minimumAge: 5_000,
     });
+    await bench.wait(manager.deleteCompleted());
+    await bench.wait(manager.deleteGarbage());
+    expect(bench.table.rows.size).toBe(4);
+    await bench.time.run(5_000);
     await bench.wait(manager.deleteCompleted());
     expect([...bench.table.rows.keys()].sort()).toEqual(['a', 'b', id].sort());
     await bench.wait(manager.deleteGarbage());

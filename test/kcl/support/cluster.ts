@@ -41,6 +41,8 @@ export class Cluster {
   readonly workers: Worker[] = [];
   /** `<shard>/<sequence>.<sub>` of every record whose processing succeeded. */
   readonly processed = new Map<string, number>();
+  /** By shard: the last position whose checkpoint a processor was told to be written. */
+  private readonly confirmed = new Map<string, ExtendedSequenceNumber>();
   readonly calls: string[] = [];
   readonly violations: string[] = [];
   behaviour: Behaviour = {};
@@ -60,7 +62,8 @@ export class Cluster {
   }
 
   lease(shardId: string): Lease | undefined {
-    return this.leases().find((lease) => lease.leaseKey === shardId);
+    const item = this.table.rows.get(shardId);
+    return item && leaseFromItem(item);
   }
 
   owned(worker: Worker): Lease[] {
@@ -118,6 +121,12 @@ export class Cluster {
         note('initialize');
         const start = this.behaviour.start?.(shardId);
         last = start?.type === 'AFTER' ? start.position : checkpoint;
+        const own = this.lease(shardId);
+        if (own && actualOwner(own) === host.name && compareExtended(checkpoint, own.checkpoint) !== 0) {
+          this.violations.push(
+            `${host.name} ${shardId} begins after ${show(checkpoint)}, not after ${show(own.checkpoint)}`,
+          );
+        }
         for (const parent of shard.parentShardIds) {
           const row = this.lease(parent);
           if (row && !isFinished(row)) this.violations.push(`${shardId} began before its parent ${parent} ended`);
@@ -125,6 +134,15 @@ export class Cluster {
         return start;
       },
       processRecords: async ({ records, checkpointer }) => {
+        const row = this.lease(shardId);
+        const first = records[0] && position(records[0]);
+        const confirmed = this.confirmed.get(shardId);
+        // Of what is given to the lease's owner: one whose lease was just stolen may get a batch that its thief has checkpointed.
+        if (first && confirmed && row && actualOwner(row) === host.name && compareExtended(first, confirmed) <= 0) {
+          this.violations.push(
+            `${host.name} ${shardId}: ${show(first)} again, after the checkpoint ${show(confirmed)}`,
+          );
+        }
         await this.behaviour.onBatch?.(shardId, records, host);
         let at = last;
         for (const record of records) {
@@ -138,6 +156,7 @@ export class Cluster {
         if (records.length > 0) await checkpointer.checkpoint();
         // A checkpoint that could not be written fails the batch: it comes again.
         last = at;
+        this.confirmed.set(shardId, at);
       },
       leaseLost: async () => note('leaseLost'),
       shardEnded: async ({ checkpointer }) => {

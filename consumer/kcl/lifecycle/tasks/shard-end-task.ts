@@ -10,6 +10,7 @@ type Refresher = Pick<LeaseRefresher, 'getLease' | 'createLeaseIfNotExists' | 'u
  * Makes the children's rows, at TRIM_HORIZON, and names them in the parent's row. It comes before the parent's SHARD_END, so
  * at no time do the unfinished rows leave a part of the key space out. Doing it again does no harm.
  *
+ * @param checkHeld throws once the lease of the shard is lost: a row made then could be one that others are done with
  * @returns false where a merged child cannot be made yet, since the row of its other parent is missing: without that row the
  * child would start before the other parent was read
  * @throws the service's error
@@ -18,12 +19,14 @@ export async function createChildLeases(
   refresher: Refresher,
   shardId: string,
   children: readonly ChildShard[],
+  checkHeld: () => void,
 ): Promise<boolean> {
   for (const child of children) {
     if (await refresher.getLease(child.shardId)) continue;
     for (const parent of child.parentShards) {
       if (parent !== shardId && !(await refresher.getLease(parent))) return false;
     }
+    checkHeld();
     await refresher.createLeaseIfNotExists(
       newLease(
         child.shardId,
