@@ -102,7 +102,7 @@ function faultOf(kind: FaultKind, random: Random): ChaosFault {
     case 'disk-full':
       return { kind, at, for: between(1_000, 5_000) };
     case 'reshard':
-      return { kind, at, shards: between(2, 4) };
+      return { kind, at, shards: between(3, 4) };
     case 'deploy':
       return { kind, at };
     case 'memory':
