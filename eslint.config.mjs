@@ -11,7 +11,7 @@ const directions = [
   { folder: 'lambda', mayNotImport: ['bin', 'consumer', 'local', 'use-cases', 'lib/!(contracts)'] },
   { folder: 'local', mayNotImport: ['bin', 'consumer', 'lambda', 'lib', 'use-cases'] },
   { folder: 'operations', mayNotImport: ['bin', 'lambda', 'local', 'simulation', 'lib/!(contracts)'] },
-  { folder: 'simulation', mayNotImport: ['bin', 'lambda', 'lib/!(contracts)', 'local/!(services|gateway)'] },
+  { folder: 'simulation', mayNotImport: ['bin', 'lib/!(contracts)', 'local/!(services|gateway)'] },
 ];
 
 export default tseslint.config(
@@ -39,10 +39,18 @@ export default tseslint.config(
       'consumer/readings/**',
       'consumer/lake/**',
       'consumer/features/**',
+      'consumer/consumer.ts',
+      'consumer/telemetry-processor.ts',
+      'lambda/partition-trigger/**',
       'use-cases/**',
       'simulation/**',
     ],
-    ignores: ['consumer/kcl/adapters/**', 'consumer/kcl/workers/**', 'consumer/lake/fold-worker*.ts'],
+    ignores: [
+      'consumer/kcl/adapters/**',
+      'consumer/kcl/workers/**',
+      'consumer/lake/fold-worker*.ts',
+      'lambda/partition-trigger/index.ts',
+    ],
     rules: {
       'no-restricted-properties': [
         'error',
@@ -55,7 +63,31 @@ export default tseslint.config(
         'error',
         { name: 'setTimeout', message: 'Sleep on the injected clock.' },
         { name: 'setInterval', message: 'Sleep on the injected clock.' },
+        { name: 'setImmediate', message: 'Sleep on the injected clock.' },
         { name: 'performance', message: 'Take the time from the injected clock.' },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'node:crypto',
+              importNames: ['randomUUID', 'randomBytes', 'randomInt'],
+              message: 'Take randomness from the injected source.',
+            },
+            { name: 'node:timers/promises', message: 'Sleep on the injected clock.' },
+            { name: 'node:timers', message: 'Sleep on the injected clock.' },
+            { name: 'node:perf_hooks', message: 'Take the time from the injected clock.' },
+          ],
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'Take the time from the injected clock.',
+        },
+        { selector: "CallExpression[callee.name='Date']", message: 'Take the time from the injected clock.' },
       ],
     },
   },

@@ -52,6 +52,7 @@ export class Consumer {
   private readonly tasks: FoldTaskWorker;
   private readonly lock: LeaderLock;
   private readonly stopping = new AbortController();
+  private readonly buffers: MemoryBudget;
   private retention: number | undefined;
   private failure: Error | undefined;
 
@@ -73,13 +74,14 @@ export class Consumer {
       ...(config.lateness === undefined ? {} : { lateness: config.lateness }),
     });
     this.tasks = new FoldTaskWorker(shared);
+    this.buffers = new MemoryBudget(bufferBytes);
     const processorOptions = {
       ...shared,
       ...config,
       log,
       metrics,
       uuid: () => kcl.uuid().replaceAll('-', ''),
-      budget: new MemoryBudget(bufferBytes),
+      budget: this.buffers,
       schemas: new Map(useCases.map((useCase) => [useCase.name, readingSchema(useCase)])),
       limits: { maximumAge: config.maximumEventAge, maximumAhead: config.maximumEventAhead },
       retention: () => this.retention,
@@ -145,7 +147,7 @@ export class Consumer {
     const { state, heldLeases, bytesInMemory } = this.scheduler.status();
     return {
       healthy: this.failure === undefined && state !== 'SHUT_DOWN',
-      detail: { state, heldLeases, bytesInMemory },
+      detail: { state, heldLeases, bytesInMemory, bufferedBytes: this.buffers.used },
     };
   }
 

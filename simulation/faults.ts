@@ -1,7 +1,8 @@
 /** The fault plan of a seed: an explicit list, made before the run, so that a failing run can be tried with fewer. */
 import { Random } from './random';
 
-export type Service = 'kinesis' | 'dynamodb' | 's3';
+export type Service = 'kinesis' | 'dynamodb' | 's3' | 'sagemaker';
+/** Those that the consumer works with: cut and throttled for one worker. */
 const SERVICES: readonly Service[] = ['kinesis', 'dynamodb', 's3'];
 
 /** What happens to one request. */
@@ -72,6 +73,8 @@ export const STEPS: readonly { readonly service: Service; readonly match: string
   { service: 's3', match: '_inputs.json' },
   { service: 's3', match: 'PutObject features/' },
   { service: 's3', match: '_manifest.json' },
+  { service: 'dynamodb', match: 'UpdateItem registry/USE_CASE' },
+  { service: 'sagemaker', match: 'StartPipelineExecution' },
 ];
 
 const EFFECTS: readonly CallEffect[] = [

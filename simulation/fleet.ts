@@ -20,7 +20,10 @@ import { builds, HOUR, USE_CASE, type Build } from './use-case';
 export const FAILOVER_MS = 6_000;
 /** Readings in one fold task: small, so that partitions have several. */
 const ROWS_PER_BUCKET = 60;
-const BUFFER_BYTES = 200_000;
+/** Read ahead of the processing: the least that the consumer takes. */
+const READ_AHEAD_BYTES = 16 * 1024 * 1024;
+/** A buffer is known to be full once a record has made it so: each shard may be over by its last. */
+const LARGEST_RECORD_BYTES = 6_000;
 
 export interface FleetOptions {
   readonly seed: number;
@@ -38,9 +41,13 @@ export interface FleetOptions {
   readonly rival?: Rival;
 }
 
+/** A rival has no health to ask for. */
+type Application = Pick<Consumer, 'run' | 'stop'> & Partial<Pick<Consumer, 'health'>>;
+
 interface Task {
   readonly process: SimulatedProcess;
-  readonly consumer: Pick<Consumer, 'run' | 'stop'>;
+  readonly consumer: Application;
+  readonly bufferBytes: number;
 }
 
 export class Fleet {
@@ -68,8 +75,9 @@ export class Fleet {
       faultOf: (worker, service, request) => (this.healed ? undefined : faultOf(worker, service, request)),
       onCrash: () => this.onCrash(slot),
     });
-    const consumer = this.consumer(process, random, random.chance(0.6) ? 'build-1' : 'build-2');
-    const task = { process, consumer };
+    const bufferBytes = 2_000 + random.below(20_000);
+    const consumer = this.consumer(process, random, random.chance(0.6) ? 'build-1' : 'build-2', bufferBytes);
+    const task = { process, consumer, bufferBytes };
     this.tasks[slot] = task;
     const ended = (): void => {
       // ECS starts another where one ended, for whatever reason.
@@ -89,6 +97,18 @@ export class Fleet {
 
   process(slot: number): SimulatedProcess | undefined {
     return this.tasks[slot]?.process;
+  }
+
+  /** Tasks that hold more bytes than they may. */
+  overBudget(): string[] {
+    return this.tasks.flatMap((task) => {
+      const detail = task?.consumer.health?.().detail as Record<string, number> | undefined;
+      if (task === undefined || detail === undefined) return [];
+      const { bytesInMemory = 0, bufferedBytes = 0, heldLeases = 0 } = detail;
+      const limit = task.bufferBytes + (heldLeases + 1) * LARGEST_RECORD_BYTES;
+      if (bufferedBytes <= limit && bytesInMemory <= READ_AHEAD_BYTES) return [];
+      return [`${task.process.name} buffers ${bufferedBytes} of ${limit} bytes, and ${bytesInMemory} ahead`];
+    });
   }
 
   outage(ms: number): void {
@@ -130,7 +150,7 @@ export class Fleet {
     });
   }
 
-  private consumer(process: SimulatedProcess, random: Random, build: Build): Pick<Consumer, 'run' | 'stop'> {
+  private consumer(process: SimulatedProcess, random: Random, build: Build, bufferBytes: number): Application {
     const { stream, database, bucket, onTrouble, mutant, time, rival } = this.options;
     const config: ConsumerConfig = {
       streamName: STREAM,
@@ -179,7 +199,7 @@ export class Fleet {
       config,
       workerId: process.name,
       useCases: [...useCases.values()],
-      bufferBytes: BUFFER_BYTES,
+      bufferBytes,
       rowsPerBucket: ROWS_PER_BUCKET,
     };
     return new Consumer(settings, { ...dependencies, runner });

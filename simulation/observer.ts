@@ -39,6 +39,8 @@ export class Observer {
   /** Ids of intents that another intent replaced, or that were given up: their objects may stand unregistered. */
   readonly abandoned = new Set<string>();
   readonly committed = new Set<string>();
+  /** Called with the key of every manifest. */
+  onSealed: (key: string) => void = () => undefined;
   commits = 0;
   seals = 0;
 
@@ -79,7 +81,7 @@ export class Observer {
     }
     const { pending } = before;
     if (after.end !== before.end) this.onCommit(before, after, shard);
-    else if (pending !== undefined && pending.id !== after.pending?.id) this.abandoned.add(pending.id);
+    else if (pending !== undefined && pending.id !== after.pending?.id) this.onAbandoned(pending, after);
     if (after.progress < before.progress) this.violate(`I3 ${after.shardId}: progress went back`);
     if (before.finished && !after.finished) this.violate(`I3 ${after.shardId}: finished was taken back`);
     const next = this.firstUncommitted(shard, after);
@@ -90,6 +92,14 @@ export class Observer {
     }
     if (after.finished && !before.finished && (!shard.closed || next !== undefined)) {
       this.violate(`I1 ${after.shardId}: finished before its end`);
+    }
+  }
+
+  /** An intent may give way to one of another build, or where its records are gone: else its owner could finish it. */
+  private onAbandoned(intent: Pending, { shardId, pending: next }: Head): void {
+    this.abandoned.add(intent.id);
+    if (next?.codeVersion === intent.codeVersion && next.first === intent.first) {
+      this.violate(`I4 ${shardId}: the intent ${intent.id} was replaced, which could have been finished`);
     }
   }
 
@@ -208,6 +218,7 @@ export class Observer {
 
   private onSeal(manifest: PartitionManifest, key: string): void {
     this.seals++;
+    this.onSealed(key);
     const inputs = this.bucket.json<GenerationInputs>(key.replace('_manifest.json', '_inputs.json'));
     if (inputs?.codeVersion !== manifest.codeVersion) this.violate(`I6 ${key}: another build than froze it`);
     const keys = (list: readonly SegmentReference[]): string => list.map((segment) => segment.key).join();

@@ -1,25 +1,27 @@
 /** One seed: the whole consumer under a fault plan, watched at every write and judged at rest. */
 import { createHash } from 'node:crypto';
-import { parsePosition } from '../consumer/lake/position';
-import type { SegmentItem } from '../consumer/lake/registry-items';
 import { VirtualTime } from '../test/kcl/support/virtual-time';
 import { describeFault, LATEST_LANDING_MS, planFaults, type Fault } from './faults';
 import { FAILOVER_MS, Fleet } from './fleet';
 import type { Mutant } from './mutants/mutant';
+import { checkLeases, unrest } from './liveness';
 import { Observer } from './observer';
 import { judge, type Totals } from './oracle';
 import { sizeOf, type RunSize } from './size';
 import { Publisher, type Elements } from './publisher';
+import type { ProcessContext } from './process';
 import { Random } from './random';
 import { judgeRival, rivalUnrest, type Rival } from './rivals/rival';
 import { Bucket } from './services/bucket';
-import { Database, LEASES, REGISTRY, type Row } from './services/database';
+import { Database, REGISTRY } from './services/database';
 import { Stream } from './services/stream';
-import { HOUR, LATENESS_MS } from './use-case';
+import { Training } from './training';
+import { HOUR } from './use-case';
 
 export const DEFAULT_FAULT_RATE = 0.02;
 /** The longest that all may take to come to rest once the faults have stopped. */
 const REST_LIMIT_MS = 1_800_000;
+const MEMORY_INTERVAL_MS = 400;
 /** Two hours are over at the start, and one ends within the window. */
 const HOUR_END = Date.parse('2026-03-04T03:00:00Z');
 
@@ -52,6 +54,8 @@ export interface RunResult {
   readonly crashes: number;
   readonly commits: number;
   readonly seals: number;
+  /** Training executions, each of another dataset. */
+  readonly executions: number;
   /** Virtual milliseconds from the end of the faults until all was at rest. */
   readonly restAfter: number;
   readonly totals: Totals | undefined;
@@ -72,6 +76,7 @@ class Run {
   readonly bucket = new Bucket();
   readonly observer: Observer;
   readonly fleet: Fleet;
+  readonly training: Training;
   readonly faults: readonly Fault[];
   faultsHit = 0;
   requests = 0;
@@ -80,6 +85,7 @@ class Run {
   private readonly digest = createHash('sha256');
   private readonly armed: Extract<Fault, { kind: 'call' }>[] = [];
   private scheduleDone = false;
+  private ended = false;
 
   constructor(private readonly options: RunOptions) {
     const { seed, mutant } = options;
@@ -89,6 +95,22 @@ class Run {
     this.database = new Database(this.time);
     this.observer = new Observer(this.stream, this.bucket, this.database, () => this.time.now());
     this.faults = options.faults ?? planOf(seed, options.faultRate);
+    const faultOf: ProcessContext['faultOf'] = ({ slot }, service, request) => {
+      const at = this.armed.findIndex(
+        (fault) =>
+          fault.service === service &&
+          (fault.slot === undefined || fault.slot === slot) &&
+          request.includes(fault.match),
+      );
+      if (at < 0) return undefined;
+      this.faultsHit++;
+      return this.armed.splice(at, 1)[0];
+    };
+    const record: ProcessContext['record'] = ({ name }, request, outcome) => {
+      this.requests++;
+      if (outcome !== 'applied' && outcome !== 'landed late') this.failedRequests++;
+      this.note(`${name} ${request}: ${outcome}`);
+    };
     this.fleet = new Fleet({
       seed,
       slots: this.size.slots,
@@ -98,27 +120,17 @@ class Run {
       bucket: this.bucket,
       mutant,
       rival: options.rival,
-      faultOf: ({ slot }, service, request) => {
-        const at = this.armed.findIndex(
-          (fault) =>
-            fault.service === service &&
-            (fault.slot === undefined || fault.slot === slot) &&
-            request.includes(fault.match),
-        );
-        if (at < 0) return undefined;
-        this.faultsHit++;
-        return this.armed.splice(at, 1)[0];
-      },
-      record: ({ name }, request, outcome) => {
-        this.requests++;
-        if (outcome !== 'applied' && outcome !== 'landed late') this.failedRequests++;
-        this.note(`${name} ${request}: ${outcome}`);
-      },
+      faultOf,
+      record,
       onTrouble: (worker, event, fields) => {
         this.note(`${worker} logged ${event} ${JSON.stringify(fields)}`);
         if (TROUBLE.test(event)) this.observer.violate(`I0 logged: ${event} ${JSON.stringify(fields)}`);
       },
     });
+    const { time, database, observer } = this;
+    const violate = (violation: string): void => observer.violate(violation);
+    this.training = new Training({ seed, time, database, faultOf, record, violate });
+    observer.onSealed = (key) => this.training.sealed(key);
   }
 
   private note(text: string): void {
@@ -132,12 +144,15 @@ class Run {
     await this.stream.create(this.size.shards);
     for (let slot = 0; slot < this.size.slots; slot++) this.fleet.start(slot);
     void this.schedule();
+    void this.watchMemory();
     const stop = (): boolean =>
       this.scheduleDone || (this.options.hasty === true && this.observer.violations.length > 0);
     await this.time.runUntil(stop, 72 * HOUR);
     let totals: Totals | undefined;
     if (!this.options.hasty || this.observer.violations.length === 0) totals = await this.settle();
+    this.ended = true;
     this.fleet.end();
+    this.training.end();
     const { violations, commits, seals } = this.observer;
     return {
       seed: this.options.seed,
@@ -150,9 +165,17 @@ class Run {
       crashes: this.fleet.crashes,
       commits,
       seals,
+      executions: this.training.executions.length,
       restAfter: this.restAfter,
       totals,
     };
+  }
+
+  private async watchMemory(): Promise<void> {
+    while (!this.ended) {
+      await this.time.sleep(MEMORY_INTERVAL_MS);
+      for (const task of this.fleet.overBudget()) this.observer.violate(`I10 ${task}`);
+    }
   }
 
   /** Publishes and lets the faults happen, each at its time; an outage moves all that follows. */
@@ -177,6 +200,7 @@ class Run {
     }
     this.armed.length = 0;
     this.fleet.heal();
+    this.training.heal();
     this.scheduleDone = true;
   }
 
@@ -229,61 +253,17 @@ class Run {
     let waitingFor: string[] = ['everything'];
     while (waitingFor.length > 0 && this.time.monotonic() - from < REST_LIMIT_MS) {
       await this.time.run(2_500);
-      waitingFor = await this.unrest();
+      waitingFor = await (this.options.rival === undefined ? unrest(this) : rivalUnrest(this));
     }
     this.restAfter = this.time.monotonic() - from;
     for (const what of waitingFor.slice(0, 5)) this.observer.violate(`I8 stuck: ${what}`);
     // What wakes up late, and should change nothing.
     if (waitingFor.length === 0)
       await this.time.run(Math.max(FAILOVER_MS, LATEST_LANDING_MS + FAILOVER_MS - this.restAfter));
-    await this.checkLeases();
+    await checkLeases(this);
     const { stream, bucket, observer } = this;
     if (this.options.rival !== undefined) return judgeRival(this);
     return judge({ stream, bucket, observer, registry: await this.database.rows(REGISTRY) });
-  }
-
-  /** What is still to be done. */
-  private async unrest(): Promise<string[]> {
-    if (this.options.rival !== undefined) return rivalUnrest(this);
-    const waiting: string[] = [];
-    for (const { shardId, records, closed } of this.stream.shards.values()) {
-      const head = this.observer.heads.get(shardId);
-      const readable = records.filter(({ arrival }) => !this.stream.isTrimmed(arrival));
-      const last = readable.at(-1);
-      const end = head && parsePosition(head.end)?.sequence;
-      if (head === undefined) {
-        if (readable.length > 0 || !closed) waiting.push(`${shardId} has no head`);
-        continue;
-      }
-      if (last !== undefined && (end === undefined || end < last.sequenceNumber))
-        waiting.push(`${shardId} is not read`);
-      if (head.pending !== undefined) waiting.push(`${shardId} has an intent`);
-      if (closed && !head.finished) waiting.push(`${shardId} is closed and not finished`);
-    }
-    if (waiting.length > 0) return waiting;
-    for (const row of await this.database.rows(REGISTRY)) {
-      const { sk, unfolded, unfoldedPartition } = row as unknown as SegmentItem & { sk: string };
-      if (sk.startsWith('TASK#')) waiting.push(`${row['pk']} has the task ${sk} ${row['state']}`);
-      if (unfolded === undefined || unfolded.startsWith('#')) continue;
-      const due = Date.parse(`${unfoldedPartition}:00:00Z`) + HOUR + LATENESS_MS;
-      if (due < this.time.now()) waiting.push(`${unfoldedPartition} is not sealed: ${sk}`);
-    }
-    return waiting;
-  }
-
-  /** Every shard that is not finished has an owner that runs, and the owners have as many each as goes. */
-  private async checkLeases(): Promise<void> {
-    const workers = new Map(this.fleet.tasks.flatMap((task) => (task === undefined ? [] : [[task.process.name, 0]])));
-    const rows = (await this.database.rows(LEASES)).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
-    const open = rows.filter((row: Row) => row['checkpoint'] !== 'SHARD_END');
-    for (const { leaseKey, leaseOwner } of open) {
-      const owned = workers.get(String(leaseOwner));
-      if (owned === undefined) this.observer.violate(`I8 ${leaseKey} is owned by ${leaseOwner}, which does not run`);
-      else workers.set(String(leaseOwner), owned + 1);
-    }
-    const counts = [...workers.values()];
-    if (Math.max(...counts) - Math.min(...counts) > 1)
-      this.observer.violate(`I8 leases are owned ${counts.join(', ')}`);
   }
 }
 

@@ -34,7 +34,7 @@ export async function runSeeds({ workers, requests, onOutcome, signal }: SeedRun
     });
     const queue = requests[Symbol.iterator]();
     const lanes = Array.from({ length: workers }, () => {
-      const child = fork(bundle, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(bundle, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       children.push(child);
       return lane(child, queue, onOutcome, signal);
     });

@@ -9,7 +9,7 @@ export interface StoredObject {
 
 interface S3Input {
   readonly Key: string;
-  readonly Body?: Uint8Array;
+  readonly Body?: Uint8Array | string;
   readonly Metadata?: Readonly<Record<string, string>>;
   readonly IfNoneMatch?: string;
   readonly Range?: string;
@@ -31,20 +31,22 @@ export class Bucket {
     return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
-  client(process: SimulatedProcess): S3Client {
+  /** @param createOnly Whether the bucket policy refuses a PUT that could replace an object. */
+  client(process: SimulatedProcess, createOnly = true): S3Client {
     const send = ({ constructor: { name }, input }: { constructor: { name: string }; input: S3Input }) => {
       const operation = operationOf(name);
-      return process.request('s3', `${operation} ${input.Key}`, async () => this.call(operation, input));
+      return process.request('s3', `${operation} ${input.Key}`, async () => this.call(operation, input, createOnly));
     };
     return { send } as unknown as S3Client;
   }
 
-  call(operation: string, { Key, Body, Metadata, IfNoneMatch, Range }: S3Input): unknown {
+  call(operation: string, { Key, Body, Metadata, IfNoneMatch, Range }: S3Input, createOnly = true): unknown {
     const object = this.objects.get(Key);
     if (operation === 'PutObject') {
       if (object !== undefined && IfNoneMatch === '*') throw serviceError('PreconditionFailed', 412);
-      if (object !== undefined) this.onOverwrite(Key);
-      const created = { body: Uint8Array.from(Body!), metadata: { ...Metadata } };
+      if (object !== undefined && createOnly) this.onOverwrite(Key);
+      const body = typeof Body === 'string' ? Buffer.from(Body) : Uint8Array.from(Body!);
+      const created = { body, metadata: { ...Metadata } };
       this.objects.set(Key, created);
       this.onCreated(Key, created);
       return {};

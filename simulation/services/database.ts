@@ -1,5 +1,5 @@
 /** The lease table and the registry on the in-memory DynamoDB engine, behind the SDK's client interface. */
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Mutex } from '../../consumer/kcl/common/timing';
 import { fromAttributes } from '../../consumer/lake/stores/attributes';
 import {
@@ -148,8 +148,12 @@ export class Database {
         }
         return output;
       } catch (error) {
-        const { name, members = {} } = error as Error & { members?: object };
-        throw Object.assign(serviceError(name, 400, members), { message: (error as Error).message });
+        const { name, message, members = {} } = error as Error & { members?: object };
+        // Product code asks for this one by its class.
+        if (name === 'ConditionalCheckFailedException') {
+          throw new ConditionalCheckFailedException({ message, $metadata: { httpStatusCode: 400 } });
+        }
+        throw Object.assign(serviceError(name, 400, members), { message });
       }
     });
   }

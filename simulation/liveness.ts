@@ -1,0 +1,73 @@
+/** I8: what is still to be done once the faults have stopped, and who does it. */
+import { parsePosition } from '../consumer/lake/position';
+import type { SegmentItem } from '../consumer/lake/registry-items';
+import type { VirtualTime } from '../test/kcl/support/virtual-time';
+import type { Fleet } from './fleet';
+import type { Observer } from './observer';
+import type { Elements } from './publisher';
+import { LEASES, REGISTRY, type Database } from './services/database';
+import type { Stream } from './services/stream';
+import type { Training } from './training';
+import { HOUR, LATENESS_MS } from './use-case';
+
+export interface System {
+  readonly time: VirtualTime;
+  readonly stream: Stream<Elements>;
+  readonly database: Database;
+  readonly observer: Observer;
+  readonly fleet: Fleet;
+  readonly training: Training;
+}
+
+/** What is still to be done; empty at rest. */
+export async function unrest(system: System): Promise<string[]> {
+  const steps = [shardsUnread, partitionsUnsealed, ({ training }: System) => training.unrest()];
+  for (const step of steps) {
+    const waiting = await step(system);
+    if (waiting.length > 0) return waiting;
+  }
+  return [];
+}
+
+async function shardsUnread({ stream, observer }: System): Promise<string[]> {
+  const waiting: string[] = [];
+  for (const { shardId, records, closed } of stream.shards.values()) {
+    const head = observer.heads.get(shardId);
+    const readable = records.filter(({ arrival }) => !stream.isTrimmed(arrival));
+    const last = readable.at(-1);
+    const end = head && parsePosition(head.end)?.sequence;
+    if (head === undefined) {
+      if (readable.length > 0 || !closed) waiting.push(`${shardId} has no head`);
+      continue;
+    }
+    if (last !== undefined && (end === undefined || end < last.sequenceNumber)) waiting.push(`${shardId} is not read`);
+    if (head.pending !== undefined) waiting.push(`${shardId} has an intent`);
+    if (closed && !head.finished) waiting.push(`${shardId} is closed and not finished`);
+  }
+  return waiting;
+}
+
+async function partitionsUnsealed({ database, time }: System): Promise<string[]> {
+  const waiting: string[] = [];
+  for (const row of await database.rows(REGISTRY)) {
+    const { sk, unfolded, unfoldedPartition } = row as unknown as SegmentItem & { sk: string };
+    if (sk.startsWith('TASK#')) waiting.push(`${row['pk']} has the task ${sk} ${row['state']}`);
+    if (unfolded === undefined || unfolded.startsWith('#')) continue;
+    const due = Date.parse(`${unfoldedPartition}:00:00Z`) + HOUR + LATENESS_MS;
+    if (due < time.now()) waiting.push(`${unfoldedPartition} is not sealed: ${sk}`);
+  }
+  return waiting;
+}
+
+/** Every shard that is not finished has an owner that runs, and the owners have as many each as goes. */
+export async function checkLeases({ fleet, database, observer }: System): Promise<void> {
+  const workers = new Map(fleet.tasks.flatMap((task) => (task === undefined ? [] : [[task.process.name, 0]])));
+  const rows = (await database.rows(LEASES)).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
+  for (const { leaseKey, leaseOwner } of rows.filter((row) => row['checkpoint'] !== 'SHARD_END')) {
+    const owned = workers.get(String(leaseOwner));
+    if (owned === undefined) observer.violate(`I8 ${leaseKey} is owned by ${leaseOwner}, which does not run`);
+    else workers.set(String(leaseOwner), owned + 1);
+  }
+  const counts = [...workers.values()];
+  if (Math.max(...counts) - Math.min(...counts) > 1) observer.violate(`I8 leases are owned ${counts.join(', ')}`);
+}
