@@ -5,7 +5,6 @@ import { Wakeup } from './common/timing';
 import { resolveConfig, type SchedulerConfig, type SchedulerConfigInput } from './config';
 import { DynamoDbLeaseRefresher } from './leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from './leases/dynamodb/lease-table';
-import { isFinished, type Lease } from './leases/lease';
 import { runChores } from './coordinator/chores';
 import { joinFleet, type JoinedFleet } from './coordinator/join-fleet';
 import { chooseLeaseSource } from './coordinator/choose-lease-source';
@@ -16,6 +15,7 @@ import type { LeaseSource } from './leases/lease-source';
 import type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
 import { LeaseGracefulShutdownHandler } from './lifecycle/lease-graceful-shutdown-handler';
 import { ShardConsumer } from './lifecycle/shard-consumer';
+import { ShardConsumers } from './lifecycle/shard-consumers';
 import type { FailurePolicy, ShardRecordProcessorFactory } from './processor';
 import { MemoryBudget } from './retrieval/memory-budget';
 import { verifyConsumer } from './retrieval/fanout/fan-out-retrieval';
@@ -52,14 +52,13 @@ export class Scheduler {
   private readonly refresher: LeaseRefresher;
   private readonly shardDetector: ShardDetector;
   private readonly holder: LeaseHolder;
-  private readonly handoffs: LeaseGracefulShutdownHandler;
   private readonly requestTimeout: number;
   private source: LeaseSource | undefined;
   /** Why the worker stopped by itself. */
   private failure: Error | undefined;
   private readonly budget: MemoryBudget;
   private readonly wakeup: Wakeup;
-  private readonly consumers = new Map<string, ShardConsumer>();
+  private readonly consumers: ShardConsumers;
   private readonly shutdownRequested = new AbortController();
   private state: SchedulerStatus['state'] = 'CREATED';
   private running: Promise<void> | undefined;
@@ -104,10 +103,22 @@ export class Scheduler {
     this.holder =
       options.dependencies.leaseHolder?.(settings, holding) ??
       new LeaseRenewer({ ...settings, ...holding, clock, refresher: this.refresher });
-    this.handoffs = new LeaseGracefulShutdownHandler({
-      ...common,
-      holder: this.holder,
-      timeout: config.gracefulLeaseHandoffTimeoutMillis,
+    const { holder } = this;
+    this.consumers = new ShardConsumers({
+      holder,
+      handoffs: new LeaseGracefulShutdownHandler({
+        ...common,
+        holder,
+        timeout: config.gracefulLeaseHandoffTimeoutMillis,
+      }),
+      clock,
+      log,
+      make: (held) => this.makeConsumer(held),
+      onDone: () => {
+        // A finished shard has children to take, and others may wait for it.
+        this.source?.lookNow();
+        this.wakeup.wake();
+      },
     });
     this.requestTimeout = requestTimeout;
     this.log = log;
@@ -143,7 +154,7 @@ export class Scheduler {
       state: this.state,
       heldLeases: this.holder.all().length,
       isLeader: this.source?.isLeader ?? false,
-      shards: [...this.consumers.values()].map(({ shardId, state, shutdownReason }) => ({
+      shards: this.consumers.all().map(({ shardId, state, shutdownReason }) => ({
         shardId,
         state,
         ...(shutdownReason ? { shutdownReason } : {}),
@@ -155,18 +166,30 @@ export class Scheduler {
   private async work(): Promise<void> {
     const { signal } = this.shutdownRequested;
     this.state = 'INITIALIZING';
-    const fleet = await this.initialize(signal);
-    if (!fleet || signal.aborted) return;
+    try {
+      const fleet = await this.initialize(signal);
+      if (fleet && !signal.aborted) await this.consume(fleet, signal);
+    } finally {
+      await this.holder.stop();
+    }
+    if (this.failure) throw this.failure;
+  }
+
+  private async consume(fleet: JoinedFleet, signal: AbortSignal): Promise<void> {
     this.state = 'STARTED';
-    this.holder.start();
+    const { consumers, config, refresher, holder, log } = this;
+    const { dependencies } = this.options;
     const source = (this.source = chooseLeaseSource({
-      ...this,
       fleet,
-      dependencies: this.options.dependencies,
-      isBlocked: (leaseKey) => this.isBlocked(leaseKey),
+      config,
+      dependencies,
+      refresher,
+      holder,
+      log,
+      isBlocked: (leaseKey) => consumers.isBlocked(leaseKey),
       onLook: (rows) => {
-        this.holder.observe(rows);
-        this.checkParents(rows);
+        holder.observe(rows);
+        consumers.checkParents(rows);
       },
       onHeld: () => this.wakeup.wake(),
       onModeChange: (error) => {
@@ -178,18 +201,19 @@ export class Scheduler {
     source.start();
     const chores = this.startChores(source, signal);
     while (!signal.aborted) {
-      this.reconcile();
+      consumers.reconcile();
       await this.wakeup.sleep(LOOP_MILLIS);
     }
     this.state = 'SHUTTING_DOWN';
-    await this.stop(source);
+    await source.stop();
+    await consumers.shutdown(config.gracefulShutdownTimeoutMillis);
     await chores;
-    if (this.failure) throw this.failure;
   }
 
   /** @returns the fleet joined; undefined when told to stop first */
   private async initialize(signal: AbortSignal): Promise<JoinedFleet | undefined> {
     const { dynamodb, kinesis, clock } = this.options.dependencies;
+    await this.holder.start();
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await verifyLeaseTable(dynamodb, this.config);
@@ -227,98 +251,31 @@ export class Scheduler {
     });
   }
 
-  /** Makes consumers and held leases agree. */
-  private reconcile(): void {
-    for (const consumer of this.consumers.values()) {
-      if (this.holder.held(consumer.shardId)?.concurrencyToken !== consumer.concurrencyToken) {
-        consumer.shutdown('LEASE_LOST');
-      }
-    }
-    const all = this.holder.all();
-    this.handoffs.handle(all, this.consumers);
-    for (const held of all) {
-      if (isFinished(held.lease) || this.handoffs.isLeaving(held.lease)) continue;
-      if (!this.consumers.has(held.lease.leaseKey)) this.startConsumer(held);
-    }
-  }
-
-  private startConsumer(held: HeldLease): void {
+  private makeConsumer(held: HeldLease): ShardConsumer {
     const shardId = held.lease.leaseKey;
-    const { clock, random, metrics } = this.options.dependencies;
-    const { config, log, shardDetector, budget } = this;
-    const { dependencies } = this.options;
-    const stamp = (): void => this.holder.stamp(shardId, held.concurrencyToken);
-    try {
-      const consumer = new ShardConsumer({
-        held,
-        holder: this.holder,
-        refresher: this.refresher,
-        processor: this.options.processorFactory(shardId),
-        publisher: recordsPublisher({ config, dependencies, shardDetector, budget, log }, shardId, stamp),
-        clock,
-        random,
-        log,
-        metrics,
-        failurePolicy: this.options.failurePolicy,
-        initialPosition: config.initialPosition,
-        callProcessRecordsEvenForEmptyRecordList: config.callProcessRecordsEvenForEmptyRecordList,
-        parentShardPollInterval: config.parentShardPollIntervalMillis,
-        taskBackoff: config.taskBackoffTimeMillis,
-        onMissingParent: () => void this.syncShards().catch((error: unknown) => this.logFailedSync(error)),
-      });
-      this.consumers.set(shardId, consumer);
-      void consumer.done.then(() => this.onConsumerDone(consumer));
-    } catch (error) {
-      log('error', 'the processor of a shard could not be made and is tried again', {
-        shardId,
-        error: describeError(error),
-      });
-    }
-  }
-
-  private onConsumerDone(consumer: ShardConsumer): void {
-    this.consumers.delete(consumer.shardId);
-    // A finished shard has children to take, and others may wait for it.
-    this.source?.lookNow();
-    this.wakeup.wake();
-  }
-
-  private logFailedSync(error: unknown): void {
-    this.log('warn', 'a shard sync failed', { error: describeError(error) });
-  }
-
-  /** A consumer that lost its lease but still runs keeps the worker from taking the same shard again. */
-  private isBlocked(leaseKey: string): boolean {
-    const consumer = this.consumers.get(leaseKey);
-    return consumer !== undefined && this.holder.held(leaseKey)?.concurrencyToken !== consumer.concurrencyToken;
-  }
-
-  /** Wakes the children whose parents the last look showed as finished. */
-  private checkParents(rows: readonly Lease[]): void {
-    const unfinished = new Set(rows.filter((lease) => !isFinished(lease)).map((lease) => lease.leaseKey));
-    for (const consumer of this.consumers.values()) {
-      if (consumer.state !== 'WAITING_ON_PARENT_SHARDS') continue;
-      if (!consumer.parentShardIds.some((parent) => unfinished.has(parent))) consumer.checkParents();
-    }
-  }
-
-  private async stop(source: LeaseSource): Promise<void> {
-    const { clock } = this.options.dependencies;
-    await source.stop();
-    for (const consumer of this.consumers.values()) consumer.shutdown('REQUESTED');
-    const timeout = new AbortController();
-    const allDone = Promise.all([...this.consumers.values()].map((consumer) => consumer.done));
-    await Promise.race([allDone, clock.sleep(this.config.gracefulShutdownTimeoutMillis, timeout.signal)]);
-    timeout.abort();
-    for (const consumer of this.consumers.values()) {
-      this.log('error', 'a processor did not stop in time; its lease is left to expire', { shardId: consumer.shardId });
-    }
-    await Promise.all(
-      this.holder
-        .all()
-        .filter((held) => !this.consumers.has(held.lease.leaseKey))
-        .map((held) => this.holder.evict(held.lease.leaseKey, held.concurrencyToken)),
-    );
-    await this.holder.stop();
+    const { config, log, shardDetector, budget, holder, refresher } = this;
+    const { dependencies, processorFactory, failurePolicy } = this.options;
+    const { clock, random, metrics } = dependencies;
+    const stamp = (): void => holder.stamp(shardId, held.concurrencyToken);
+    return new ShardConsumer({
+      held,
+      holder,
+      refresher,
+      processor: processorFactory(shardId),
+      publisher: recordsPublisher({ config, dependencies, shardDetector, budget, log }, shardId, stamp),
+      clock,
+      random,
+      log,
+      metrics,
+      failurePolicy,
+      initialPosition: config.initialPosition,
+      callProcessRecordsEvenForEmptyRecordList: config.callProcessRecordsEvenForEmptyRecordList,
+      parentShardPollInterval: config.parentShardPollIntervalMillis,
+      taskBackoff: config.taskBackoffTimeMillis,
+      onMissingParent: () =>
+        void this.syncShards().catch((error: unknown) =>
+          log('warn', 'a shard sync failed', { error: describeError(error) }),
+        ),
+    });
   }
 }

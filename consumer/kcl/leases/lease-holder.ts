@@ -23,8 +23,8 @@ export interface LeaseTimes {
 }
 
 export interface LeaseHolder {
-  /** Begins the renewals. */
-  start(): void;
+  /** Begins the renewals. Resolves when they run; nothing is to be held before that. */
+  start(): Promise<void>;
   /** Ends them; what is held then runs out. */
   stop(): Promise<void>;
   /** Holds a lease that was just written with this worker as owner; `sentAt` is when the write was sent (monotonic). */

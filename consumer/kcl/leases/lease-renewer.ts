@@ -44,7 +44,7 @@ export class LeaseRenewer implements LeaseHolder {
 
   constructor(private readonly options: LeaseRenewerOptions) {}
 
-  start(): void {
+  async start(): Promise<void> {
     this.renewing = this.renewLoop();
   }
 

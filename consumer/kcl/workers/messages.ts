@@ -29,6 +29,7 @@ export interface Measured {
 }
 
 export type FromThread =
+  | { readonly type: 'ready' }
   | (Held & { readonly type: 'lost' })
   | (Held & { readonly type: 'handoff'; readonly lease: Lease })
   | { readonly type: 'done'; readonly id: number; readonly lease: Lease | undefined }

@@ -75,7 +75,7 @@ function run(port: NonNullable<typeof parentPort>, { settings }: ThreadData): vo
         return void renewer.stop().then(() => port.close());
     }
   });
-  renewer.start();
+  void renewer.start().then(() => say({ type: 'ready' }));
 }
 
 if (parentPort) run(parentPort, workerData as ThreadData);

@@ -33,6 +33,8 @@ export class ThreadedLeaseHolder implements LeaseHolder {
   private stopping = false;
   private thread: Worker;
   private exited: Promise<void> = Promise.resolve();
+  private onReady: () => void = () => undefined;
+  private readonly ready = new Promise<void>((resolve) => (this.onReady = resolve));
 
   constructor(
     private readonly file: string,
@@ -43,8 +45,10 @@ export class ThreadedLeaseHolder implements LeaseHolder {
     this.thread = this.spawn();
   }
 
-  /** The thread runs since it was made; it renews what it is given. */
-  start(): void {}
+  /** The thread runs since the holder was made; it takes a second or so to load, in which a lease that is held would not be renewed. */
+  start(): Promise<void> {
+    return this.ready;
+  }
 
   async stop(): Promise<void> {
     this.stopping = true;
@@ -151,6 +155,7 @@ export class ThreadedLeaseHolder implements LeaseHolder {
   }
 
   private hear(message: FromThread): void {
+    if (message.type === 'ready') return this.onReady();
     if (message.type === 'log') return this.context.log(message.level, message.event, message.fields);
     if (message.type === 'measured') return this.measure(message);
     if (message.type === 'lost') {

@@ -1,5 +1,5 @@
 /** Renewals in a worker thread, over real sockets and in real time: bundled as for the container, and starved of its event loop. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,6 +11,7 @@ import { DynamoDbLeaseRefresher } from '../../../consumer/kcl/leases/dynamodb/dy
 import type { LeaseHolder } from '../../../consumer/kcl/leases/lease-holder';
 import { newLease } from '../../../consumer/kcl/leases/lease';
 import { renewalsInThread } from '../../../consumer/kcl/workers/threaded-lease-holder';
+import { bundleRenewerThread } from '../support/blocked-event-loop';
 
 const REPOSITORY = path.resolve(__dirname, '../../..');
 const FAILOVER = 1_200;
@@ -36,22 +37,7 @@ const holders: LeaseHolder[] = [];
 beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'kcl-thread-'));
   file = path.join(directory, 'renewer-thread.js');
-  // By its command: the library's synchronous calls keep a child that outlives the test.
-  const options = [
-    '--bundle',
-    '--platform=node',
-    '--target=node20',
-    '--format=cjs',
-    `--outfile=${file}`,
-    '--log-level=error',
-  ];
-  execFileSync(
-    path.join(REPOSITORY, 'node_modules/.bin/esbuild'),
-    ['consumer/kcl/workers/renewer-thread.ts', ...options],
-    {
-      cwd: REPOSITORY,
-    },
-  );
+  bundleRenewerThread(file);
   services = spawn(process.execPath, ['--import', 'tsx', 'test/kcl/support/services-process.ts'], {
     cwd: REPOSITORY,
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -109,8 +95,7 @@ async function holderOf(workerId: string, keys: readonly string[]): Promise<Leas
     },
   )!;
   holders.push(holder);
-  // The thread loads the SDK first.
-  await sleep(700);
+  await holder.start();
   for (const key of keys) {
     const lease = newLease(key, at('100'), [], undefined);
     await refresher.createLeaseIfNotExists(lease);
