@@ -2,166 +2,31 @@
  * Record → readings and quarantine entries. Every record gives at least one of the two, so that
  * `records in = readings + quarantined` can be counted from outside.
  *
- * This is the path for anything that a device may send. A parser generated from the schema can stand beside it: it
- * would fill the same scratch reading from the payload's bytes and leave what it does not know to `decodePayload`.
+ * Two paths with one result. The fast one reads what well-behaved devices send straight from the bytes; whatever else
+ * comes goes the slow one, whole, from the record's beginning.
  */
-import { isUtf8 } from 'node:buffer';
-import type { QuarantineEntry } from '../../lib/contracts/documents';
 import type { KinesisClientRecord } from '../kcl/processor';
-import { isEnvelopeFault, openEnvelope } from './envelope';
-import { ContentHash, hashDevice } from './hash';
-import { arrayElementText, nestsDeeperThan } from './json-scan';
-import { MAXIMUM_DEPTH, MAXIMUM_PAYLOAD_BYTES, UNKNOWN_USE_CASE, type Fault } from './reasons';
+import type { DecodeResult, ReadingSink } from './decoded-reading';
+import { FastPath } from './fast-path';
 import type { ReadingSchema } from './schema';
-import { validateReading, type EventTimeLimits, type ReadingScratch } from './validate';
+import { SlowPath } from './slow-path';
+import type { EventTimeLimits } from './validate';
 
-/** A valid reading. The object and its arrays are reused: a sink copies what it keeps. */
-export interface DecodedReading extends ReadingScratch {
-  schema: ReadingSchema;
-  device: string;
-  deviceHash: number;
-  /** Epoch milliseconds: when the rule saw it. */
-  received: number;
-  /** Index in an array payload, else 0. */
-  element: number;
-  hashHigh: number;
-  hashLow: number;
-}
-
-export interface ReadingSink {
-  /** Takes the reading, or returns false where it has no room: decoding stops before this element. */
-  reading(reading: DecodedReading): boolean;
-  quarantine(entry: QuarantineEntry): void;
-}
-
-/** What became of a record: all of it, or up to (not including) `stoppedAt`. */
-export interface DecodeResult {
-  readonly elements: number;
-  readonly stoppedAt: number | undefined;
-}
-
-const GZIP = [0x1f, 0x8b];
-const ZSTANDARD = [0x28, 0xb5, 0x2f, 0xfd];
-
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((byte, at) => bytes[at] === byte);
-}
-
-/** zlib (RFC 1950): method 8 in the low nibble, and the first two bytes are a multiple of 31. */
-function isZlib(bytes: Uint8Array): boolean {
-  return bytes.length > 2 && bytes[0] === 0x78 && ((bytes[0] << 8) | bytes[1]!) % 31 === 0;
-}
-
-/** The payload as a JSON value, or why it is none. */
-export function parsePayload(payload: Buffer): { readonly value: unknown } | Fault {
-  if (payload.length > MAXIMUM_PAYLOAD_BYTES) {
-    return { reason: 'payload_too_large', detail: `at most ${MAXIMUM_PAYLOAD_BYTES} bytes` };
-  }
-  if (startsWith(payload, GZIP) || startsWith(payload, ZSTANDARD) || isZlib(payload)) {
-    return { reason: 'compressed', detail: 'JSON text; compressed payloads are not unpacked' };
-  }
-  if (!isUtf8(payload)) return { reason: 'not_utf8', detail: 'JSON text in UTF-8' };
-  if (nestsDeeperThan(payload, MAXIMUM_DEPTH)) {
-    return { reason: 'too_deep', detail: `JSON nested at most ${MAXIMUM_DEPTH} deep` };
-  }
-  const text = payload.toString('utf8');
-  if (text.trim() === '') return { reason: 'empty_payload', detail: 'a reading, or an array of readings' };
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    // The parser's message quotes the payload, so it is not kept.
-    return { reason: 'malformed_json', detail: 'JSON text; NaN and Infinity are not JSON' };
-  }
-}
+export type { DecodedReading, DecodeResult, ReadingSink } from './decoded-reading';
 
 export class RecordDecoder {
-  private readonly reading: DecodedReading;
-  private readonly hash = new ContentHash();
-  private readonly scratch = new Map<string, Float64Array>();
+  private readonly fast: FastPath;
+  private readonly slow: SlowPath;
 
-  constructor(
-    private readonly schemas: ReadonlyMap<string, ReadingSchema>,
-    private readonly limits: EventTimeLimits,
-    private readonly shardId: string,
-  ) {
-    for (const [name, schema] of schemas) this.scratch.set(name, new Float64Array(schema.fields.length));
-    const [schema] = schemas.values();
-    if (schema === undefined) throw new Error('RecordDecoder needs at least one use case');
-    this.reading = {
-      schema,
-      device: '',
-      deviceHash: 0,
-      eventTime: 0,
-      received: 0,
-      element: 0,
-      messageId: null,
-      hashHigh: 0,
-      hashLow: 0,
-      values: this.scratch.get(schema.useCase)!,
-    };
+  /** @throws Error without any use case. */
+  constructor(schemas: ReadonlyMap<string, ReadingSchema>, limits: EventTimeLimits, shardId: string) {
+    if (schemas.size === 0) throw new Error('RecordDecoder needs at least one use case');
+    this.fast = new FastPath(schemas, limits);
+    this.slow = new SlowPath(schemas, limits, shardId);
   }
 
   /** Decodes the record's elements from `fromElement` on into `sink`. Pure but for the sink; never throws on input. */
   decode(record: KinesisClientRecord, sink: ReadingSink, fromElement = 0): DecodeResult {
-    const envelope = openEnvelope(record.data, this.schemas);
-    if (isEnvelopeFault(envelope)) {
-      sink.quarantine(this.entry(record, envelope, envelope, record.data, 0));
-      return { elements: 1, stoppedAt: undefined };
-    }
-    const schema = this.schemas.get(envelope.useCase)!;
-    const parsed = parsePayload(envelope.payload);
-    if ('reason' in parsed) {
-      sink.quarantine(this.entry(record, parsed, envelope, envelope.payload, 0));
-      return { elements: 1, stoppedAt: undefined };
-    }
-    const elements: readonly unknown[] = Array.isArray(parsed.value) ? parsed.value : [parsed.value];
-    if (elements.length === 0) {
-      const fault: Fault = { reason: 'empty_payload', detail: 'an array holds at least one reading' };
-      sink.quarantine(this.entry(record, fault, envelope, envelope.payload, 0));
-      return { elements: 1, stoppedAt: undefined };
-    }
-    const reading = this.reading;
-    reading.schema = schema;
-    reading.device = envelope.device;
-    reading.deviceHash = hashDevice(envelope.device);
-    reading.received = envelope.received;
-    reading.values = this.scratch.get(schema.useCase)!;
-    for (let at = fromElement; at < elements.length; at++) {
-      const fault = validateReading(elements[at], schema, envelope.device, envelope.received, this.limits, reading);
-      if (fault !== undefined) {
-        const raw = Array.isArray(parsed.value) ? arrayElementText(envelope.payload, at) : envelope.payload;
-        sink.quarantine(this.entry(record, fault, envelope, raw, at));
-        continue;
-      }
-      reading.element = at;
-      this.hash.update(reading.deviceHash, reading.eventTime, reading.values, reading.messageId);
-      reading.hashHigh = this.hash.high;
-      reading.hashLow = this.hash.low;
-      if (!sink.reading(reading)) return { elements: elements.length, stoppedAt: at };
-    }
-    return { elements: elements.length, stoppedAt: undefined };
-  }
-
-  private entry(
-    record: KinesisClientRecord,
-    fault: Fault,
-    origin: { useCase?: string; device?: string; received?: number },
-    raw: Uint8Array,
-    element: number,
-  ): QuarantineEntry {
-    return {
-      reason: fault.reason,
-      ...(fault.field === undefined ? {} : { field: fault.field }),
-      detail: fault.detail,
-      useCase: origin.useCase ?? UNKNOWN_USE_CASE,
-      ...(origin.device === undefined ? {} : { device: origin.device }),
-      shardId: this.shardId,
-      sequenceNumber: record.sequenceNumber,
-      subSequenceNumber: record.subSequenceNumber,
-      element,
-      ...(origin.received === undefined ? {} : { received: origin.received }),
-      arrival: record.approximateArrivalTimestamp,
-      raw: Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64'),
-    };
+    return this.fast.decode(record, sink, fromElement) ?? this.slow.decode(record, sink, fromElement);
   }
 }

@@ -4,9 +4,6 @@
  * the words instead of a digest per reading.
  */
 
-const scratch = new Float64Array(1);
-const words = new Uint32Array(scratch.buffer);
-
 /** MurmurHash3's 32-bit finalizer (Austin Appleby, public domain). */
 function avalanche(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -26,42 +23,56 @@ export function bucketOf(deviceHash: number, buckets: number): number {
   return Math.floor((deviceHash * buckets) / 0x1_0000_0000);
 }
 
+/** The event time's words stand before those of the values. */
+const TIME_WORDS = 2;
+
 /** The two halves of a reading's 64-bit content hash: two lanes of multiply-and-rotate with different constants. */
 export class ContentHash {
   high = 0;
   low = 0;
+  private doubles = new Float64Array(1);
+  private words = new Uint32Array(this.doubles.buffer);
 
   /**
    * Hash over device, event time, the values' bits and the message id. The schema fixes the number and order of
    * `values`; NaN stands for a missing value and has one bit pattern here.
    */
   update(deviceHash: number, eventTime: number, values: Float64Array, messageId: string | null): void {
+    const count = this.fill(eventTime, values, messageId);
+    const { words } = this;
     let a = 0x9e3779b9;
     let b = 0x243f6a88;
-    const mix = (word: number): void => {
+    let word = deviceHash;
+    for (let at = 0; ; word = words[at++]!) {
       a = Math.imul((a ^ word) >>> 0, 0xcc9e2d51);
       a = (a << 15) | (a >>> 17);
       b = Math.imul(b + word, 0x1b873593) ^ a;
       b = (b << 13) | (b >>> 19);
-    };
-    mix(deviceHash);
-    scratch[0] = eventTime;
-    mix(words[0]!);
-    mix(words[1]!);
-    for (let at = 0; at < values.length; at++) {
-      const value = values[at]!;
-      if (value !== value) {
-        mix(0x7ff80000);
-        mix(0x6e756c6c);
-      } else {
-        scratch[0] = value;
-        mix(words[0]!);
-        mix(words[1]!);
-      }
+      if (at === count) break;
     }
-    if (messageId !== null) for (let at = 0; at < messageId.length; at++) mix(messageId.charCodeAt(at) + 0x10000);
     this.high = avalanche(a ^ (messageId?.length ?? 0x20000));
     this.low = avalanche(b ^ this.high);
+  }
+
+  /** Puts the words to be hashed after the device's into `words`. @returns their number */
+  private fill(eventTime: number, values: Float64Array, messageId: string | null): number {
+    const length = messageId === null ? 0 : messageId.length;
+    const fixed = TIME_WORDS + 2 * values.length;
+    if (this.words.length < fixed + length) {
+      this.doubles = new Float64Array(fixed + length);
+      this.words = new Uint32Array(this.doubles.buffer);
+    }
+    const { doubles, words } = this;
+    doubles[0] = eventTime;
+    for (let at = 0; at < values.length; at++) {
+      const value = values[at]!;
+      doubles[at + 1] = value;
+      if (value === value) continue;
+      words[TIME_WORDS + 2 * at] = 0x7ff80000;
+      words[TIME_WORDS + 2 * at + 1] = 0x6e756c6c;
+    }
+    for (let at = 0; at < length; at++) words[fixed + at] = messageId!.charCodeAt(at) + 0x10000;
+    return fixed + length;
   }
 }
 

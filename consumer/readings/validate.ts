@@ -1,4 +1,4 @@
-/** One parsed reading against its schema: the slow path, and the oracle of any faster one. */
+/** One parsed reading against its schema: the slow path, and the oracle of the fast one. */
 import { YEAR_10000 } from './envelope';
 import type { Fault } from './reasons';
 import type { ReadingField, ReadingSchema } from './schema';
@@ -21,9 +21,10 @@ export interface ReadingScratch {
 
 /** Dates with a time and a zone, as RFC 3339 has them; Date.parse alone takes far more, in local time. */
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
-const MAXIMUM_MESSAGE_ID = 128;
+/** UTF-16 units. */
+export const MAXIMUM_MESSAGE_ID = 128;
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
-const FORBIDDEN_NAMES = ['__proto__', 'constructor', 'prototype'] as const;
+export const FORBIDDEN_NAMES = ['__proto__', 'constructor', 'prototype'] as const;
 
 function kindOf(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
