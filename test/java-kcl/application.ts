@@ -21,8 +21,8 @@ export interface ApplicationSettings {
 }
 
 /** Short, so that a run takes minutes; both kinds of workers must have the same. */
-const FAILOVER_TIME_MILLIS = 4_000;
-const LEADER_LEASE_MILLIS = 12_000;
+const FAILOVER_TIME_MILLIS = 6_000;
+const LEADER_LEASE_MILLIS = 15_000;
 const DEADLINE_SECONDS = 240;
 /** Tables of KCL 3.0 to 3.4 beside the lease table. */
 export const LEGACY_TABLES = { WorkerMetricStats: 'wid', CoordinatorState: 'key' } as const;

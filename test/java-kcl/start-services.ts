@@ -45,6 +45,7 @@ export async function startDynamoDbLocal({ environment }: Services): Promise<Ser
     ],
     { stdio: 'ignore' },
   );
+  process.once('exit', () => child.kill());
   const endpoint = `http://127.0.0.1:${port}`;
   await untilItAnswers(endpoint, child);
   return { environment: { ...environment, AWS_ENDPOINT_URL_DYNAMODB: endpoint }, stop: () => child.kill() };

@@ -101,6 +101,9 @@ async function check(scenario: Scenario, application: Application, watch: TableW
   return deliveries;
 }
 
+// The workers end with this process.
+process.setMaxListeners(0);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 void main().then(
   (passed) => process.exit(passed ? 0 : 1),
   (error: unknown) => {

@@ -74,6 +74,7 @@ export class WorkerProcess {
         WORKER_CPU: this.cpu,
       },
     });
+    process.once('exit', () => this.child.kill('SIGKILL'));
     const file = createWriteStream(this.log);
     this.child.stdout?.pipe(file, { end: false });
     this.child.stderr?.pipe(file, { end: false });
