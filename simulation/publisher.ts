@@ -66,6 +66,15 @@ export class Publisher {
     for (let copies = random.chance(0.08) ? 2 : 1; copies > 0; copies--) await this.put(payload);
   }
 
+  /** One reading of so many milliseconds before the last hour's end. */
+  async straggler(age: number): Promise<void> {
+    const device = `device-${this.random.below(DEVICES)}`;
+    const time = this.lastHourEnd - age;
+    const reading = { device, time, temperature: 20 + this.random.below(100) / 10, humidity: 50, messageId: undefined };
+    const body = JSON.stringify({ timestamp: time, temperature: reading.temperature, humidity: 50 });
+    await this.put({ device, body, elements: [{ expect: 'reading', reading }] });
+  }
+
   private async put({ device, body, elements }: Payload): Promise<void> {
     const topic = telemetryTopic(USE_CASE, device);
     const envelope = { payload: Buffer.from(body).toString('base64'), topic, device, received: this.time.now() };

@@ -47,8 +47,9 @@ export async function checkMutant(
 ): Promise<Verdict> {
   const spoiled: Trial[] = [];
   let tried = 0;
-  while (tried < seeds && signal?.aborted !== true) {
-    const trial = await tryMutant(mutant, firstSeed + tried++);
+  for (let seed = firstSeed; tried < seeds && signal?.aborted !== true; seed++) {
+    tried++;
+    const trial = await tryMutant(mutant, seed);
     onTrial(trial);
     const [violation] = trial.violations;
     if (violation === undefined) continue;

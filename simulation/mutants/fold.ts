@@ -13,7 +13,7 @@ import {
 import { HOUR, USE_CASE } from '../use-case';
 import { withObjects, withRegistry } from './decorate';
 import type { Mutant, Plain, Seam } from './mutant';
-import { lateSeals, reshards, slowReads } from './schedules';
+import { lateSeals, reshards, slowFreezes, slowReads, stragglers } from './schedules';
 
 const KEY_SPACE_END = String(2n ** 128n - 1n);
 const isUnmark = (write: Write): boolean => 'update' in write && write.remove?.includes(UNFOLDED_INDEX_HASH) === true;
@@ -35,22 +35,6 @@ function withInputs(plain: Plain, change: (inputs: GenerationInputs) => Generati
       const bytes = await objects.get(key, range);
       if (bytes === undefined || !key.endsWith('/_inputs.json')) return bytes;
       return Buffer.from(JSON.stringify(change(JSON.parse(Buffer.from(bytes).toString('utf8')) as GenerationInputs)));
-    },
-  }));
-}
-
-/** Answers for partitions as they were up to `age` milliseconds ago. */
-function withStalePartitions(plain: Plain, now: () => number, age: number): Plain {
-  const seen = new Map<string, { at: number; items: Item[] }>();
-  return withRegistry(plain, (registry) => ({
-    query: async (pk, prefix) => {
-      if (!pk.startsWith('PARTITION#')) return registry.query(pk, prefix);
-      const name = `${pk}|${prefix ?? ''}`;
-      const known = seen.get(name);
-      if (known !== undefined && now() - known.at < age) return known.items;
-      const items = await registry.query(pk, prefix);
-      seen.set(name, { at: now(), items });
-      return items;
     },
   }));
 }
@@ -106,9 +90,9 @@ function withSegments(plain: Plain, change: (column: ParquetColumn) => ParquetCo
 export const foldMutants: readonly Mutant[] = [
   {
     name: 'fold-before-complete',
-    bug: 'an hour is folded without asking how far the shards are committed',
+    bug: 'an hour is folded when its time is over, without asking how far the shards are committed',
     inject: (plain, { serviceTime }) =>
-      withHeads(plain, (heads) => heads.map((head) => ({ ...head, progress: serviceTime() + 3_600_000 }))),
+      withHeads(plain, (heads) => heads.map((head) => ({ ...head, progress: serviceTime() }))),
   },
   {
     name: 'blind-to-holes',
@@ -168,11 +152,10 @@ export const foldMutants: readonly Mutant[] = [
   },
   {
     name: 'freeze-no-superset',
-    bug: 'a generation may lack segments of the one before, where the registry was read early',
-    inject: (plain, { clock }) => {
-      const stale = withStalePartitions(plain, () => clock.monotonic(), 20_000);
-      return withInputs(stale, (inputs) => ({ ...inputs, segments: [] }));
-    },
+    bug: 'a generation may lack segments of the one before, where another build froze that',
+    schedule: slowFreezes,
+    inject: (plain, { build }) =>
+      withInputs(plain, (inputs) => (inputs.codeVersion === build ? inputs : { ...inputs, segments: [] })),
   },
   {
     name: 'build-not-pinned',
@@ -217,6 +200,7 @@ export const foldMutants: readonly Mutant[] = [
   {
     name: 'no-tail-mark',
     bug: 'an hour whose windows reach back into the changed hour before is not folded again',
+    schedule: stragglers,
     inject: (plain) =>
       withRegistry(plain, (registry) => ({
         transact: (writes) =>

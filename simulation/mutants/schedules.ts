@@ -2,6 +2,7 @@
 import type { Fault, Service } from '../faults';
 import type { Random } from '../random';
 import type { RunSize } from '../size';
+import { HOUR } from '../use-case';
 
 /** The end of the last hour, as a share of the run's length. */
 const HOUR_END = 0.45;
@@ -26,12 +27,16 @@ export function sleepers(match: string, service: Service) {
     });
 }
 
-/** Shards are split and merged about the end of the hour, so that records in time stand in shards that are just opened. */
+/**
+ * Shards are split about the end of the hour, and opening their children takes long, so that records in time stand in
+ * shards that nobody has begun to read.
+ */
 export function reshards(random: Random, { window }: RunSize): Fault[] {
   const end = Math.round(window * HOUR_END);
-  return [-6_000, 0, 4_000, 7_000].map((after, n) => {
+  return [-4_000, 1_000, 5_000].flatMap((after): Fault[] => {
     const at = Math.max(0, end + after + random.below(2_000));
-    return { at, kind: n === 1 ? 'merge' : 'split', pick: random.below(1_000) };
+    const slow = [0, 1, 2].map((n) => hit(at + n, 'dynamodb', 'GetItem registry/HEADS', 'slow', 16_000));
+    return [{ at, kind: 'split', pick: random.below(1_000) }, ...slow];
   });
 }
 
@@ -47,6 +52,13 @@ export function lateSeals(random: Random, { window }: RunSize): Fault[] {
         45_000 + random.below(18_000),
       ),
     ),
+  );
+}
+
+/** The leader stands still between reading the segments and freezing them, until another leads. */
+export function slowFreezes(random: Random, { window }: RunSize): Fault[] {
+  return [0, 0.2, 0.4, 0.6].map((share) =>
+    hit(Math.round(window * share), 's3', 'gen=1/_inputs.json', 'pause-before', 22_000 + random.below(8_000)),
   );
 }
 
@@ -76,4 +88,13 @@ export function mergesBehind(random: Random, { window }: RunSize): Fault[] {
       ...slow,
     ];
   });
+}
+
+/** When all has been sealed for a while, readings come in for the end of the hour before the last one. */
+export function stragglers(random: Random, { window }: RunSize): Fault[] {
+  return [0, 1, 2].map((n) => ({
+    at: window + 60_000 + n * 2_000,
+    kind: 'straggler',
+    age: HOUR + random.below(HOUR / 4),
+  }));
 }
