@@ -55,7 +55,7 @@ describe('Scheduler', () => {
     expect(a.scheduler.status()).toMatchObject({ state: 'SHUT_DOWN', heldLeases: 0, shards: [], bytesInMemory: 0 });
   });
 
-  test('shutdown with no leases resolves at once (GracefulShutdownCoordinator)', async () => {
+  test('shutdown with no leases resolves at once (GracefulShutdownCoordinatorTest)', async () => {
     const cluster = new Cluster(4, 1, FAST);
     const a = cluster.start('a');
     await cluster.time.runUntil(() => cluster.owned(a).length === 1, 10_000);
@@ -67,7 +67,7 @@ describe('Scheduler', () => {
     expect(cluster.time.monotonic() - started).toBeLessThan(100);
   });
 
-  test('a processor slower than the wait: shutdown resolves all the same, the lease is left to expire (GracefulShutdownCoordinator)', async () => {
+  test('a processor slower than the wait: shutdown resolves all the same, the lease is left to expire (GracefulShutdownCoordinatorTest)', async () => {
     const cluster = new Cluster(5, 1, { ...FAST, gracefulShutdownTimeoutMillis: 4_000 });
     cluster.behaviour = { onBatch: () => cluster.time.sleep(3_600_000) };
     cluster.publish(1);

@@ -213,7 +213,7 @@ test('however subscriptions break, nothing is lost or repeated, and no call brea
   );
 });
 
-test('a silent subscription is given up; what it sends afterwards is ignored', async () => {
+test('a silent subscription is given up and reading resumes after the last accepted event; what it sends afterwards is ignored (FanOutRecordsPublisherTest, ShardConsumerSubscriberTest)', async () => {
   const { time, publisher, put, fanOut, got, consume, progress } = setup();
   const published = put(6);
   let late: () => void = () => undefined;
@@ -234,7 +234,7 @@ test('a silent subscription is given up; what it sends afterwards is ignored', a
   publisher.stop();
 });
 
-test('a subscription that is not answered is given up and tried again', async () => {
+test('a subscription that is not answered is given up and tried again (FanOutRecordsPublisherTest)', async () => {
   const { time, publisher, put, fanOut, got, consume } = setup();
   const published = put(1);
   let calls = 0;
@@ -307,7 +307,7 @@ describe('the end of the shard', () => {
     expect(last().childShards).toHaveLength(2);
   });
 
-  test('a shard that is gone from the stream has ended', async () => {
+  test('a shard that is gone from the stream has ended (FanOutRecordsPublisherTest)', async () => {
     const { time, stream, shardId, publisher, consume, last } = setup();
     stream.split(shardId);
     stream.expire(shardId);
