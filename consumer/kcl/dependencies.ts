@@ -166,7 +166,13 @@ export interface DynamoDbApi {
   updateItem(input: UpdateItemInput, signal?: AbortSignal): Promise<{ readonly Attributes?: Item }>;
   deleteItem(input: ExpressionInput & { readonly Key: Item }, signal?: AbortSignal): Promise<void>;
   scan(
-    input: { readonly TableName: string; readonly ConsistentRead?: boolean; readonly ExclusiveStartKey?: Item },
+    input: {
+      readonly TableName: string;
+      readonly ConsistentRead?: boolean;
+      readonly ExclusiveStartKey?: Item;
+      readonly Segment?: number;
+      readonly TotalSegments?: number;
+    },
     signal?: AbortSignal,
   ): Promise<{ readonly Items: readonly Item[]; readonly LastEvaluatedKey?: Item }>;
   /** Of an index; always eventually consistent. */

@@ -1,6 +1,7 @@
 /** Mirrors KCL's DynamoDBLeaseRenewerIntegrationTest, DynamoDBLeaseRenewerTest and DynamoDBLeaseRefresherTest. */
 import { DependencyError, ShutdownError } from '../../../consumer/kcl/common/errors';
 import type { ClientVersionConfig } from '../../../consumer/kcl/coordinator/fleet-mode';
+import { scanSegments } from '../../../consumer/kcl/leases/dynamodb/dynamodb-lease-refresher';
 import { verifyLeaseTable } from '../../../consumer/kcl/leases/dynamodb/lease-table';
 import { holdOwnLeases } from '../../../consumer/kcl/leases/lease-holder';
 import { FAILOVER, lease, LeaseBench } from '../support/leases';
@@ -172,6 +173,23 @@ describe('DynamoDbLeaseRefresher (DynamoDBLeaseRefresherTest)', () => {
     bench.put(lease('1'));
     bench.table.pageSize = 2;
     expect((await bench.wait(bench.refresher.listLeases())).map((row) => row.leaseKey)).toEqual(['1']);
+  });
+
+  test('large tables are scanned in segments at once, as many as the size of the last scan asks for', async () => {
+    const bench = new LeaseBench();
+    bench.table.pageSize = 1;
+    const keys = Array.from({ length: 401 }, (_, i) => `s${String(i).padStart(3, '0')}`);
+    bench.put(...keys.map((key) => lease(key)));
+    const list = async (): Promise<string[]> =>
+      (await bench.wait(bench.refresher.listLeases())).map(({ leaseKey }) => leaseKey).sort();
+    const duration = async (): Promise<number> => {
+      const started = bench.time.monotonic();
+      expect(await list()).toEqual(keys);
+      return bench.time.monotonic() - started;
+    };
+    const alone = await duration();
+    expect(await duration()).toBeLessThan(alone / 2);
+    expect([0, 200, 201, 6_400, 100_000].map(scanSegments)).toEqual([1, 1, 2, 32, 32]);
   });
 
   test('a row as Java wrote it is read, and what is unknown in it survives updates', async () => {

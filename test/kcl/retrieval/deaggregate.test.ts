@@ -1,7 +1,7 @@
 /** Mirrors KCL's AggregatorUtilTest and the de-aggregation cases of ProcessTaskTest. */
 import fc from 'fast-check';
 import { MAX_HASH_KEY } from '../../../consumer/kcl/common/hash-key-range';
-import { recordsToDeliver } from '../../../consumer/kcl/lifecycle/tasks/process-task';
+import { measureBatch, recordsToDeliver } from '../../../consumer/kcl/lifecycle/tasks/process-task';
 import { deaggregate, hashKeyOf } from '../../../consumer/kcl/retrieval/kpl/deaggregate';
 import type { RetrievedBatch } from '../../../consumer/kcl/retrieval/records-publisher';
 import { aggregate, field, message, seal } from '../support/kpl';
@@ -121,5 +121,25 @@ describe('recordsToDeliver (ProcessTaskTest)', () => {
     const records = batch(record(Buffer.from('x'), '99'), record(Buffer.from('y'), '100'));
     const out = recordsToDeliver(records, ALL, { sequenceNumber: '99', subSequenceNumber: 0 });
     expect(out.map((user) => user.sequenceNumber)).toEqual(['100']);
+  });
+
+  test('what was processed is measured; records outside the shard’s hash key range are counted', () => {
+    const middle = MAX_HASH_KEY / 2n;
+    const data = aggregate(
+      [middle, middle + 1n, MAX_HASH_KEY].map((key) => ({
+        partitionKey: 'a',
+        explicitHashKey: String(key),
+        data: Buffer.from('x'),
+      })),
+    );
+    const measured = new Map<string, number>();
+    const scope = { add: (name: string, value: number) => void measured.set(name, value), dimension() {}, end() {} };
+    const whole = { ...batch(record(data)), bytes: 77 };
+    measureBatch(scope, whole, recordsToDeliver(whole, { from: 0n, to: middle }, undefined));
+    expect(Object.fromEntries(measured)).toMatchObject({
+      RecordsProcessed: 3,
+      DataBytesProcessed: 77,
+      RecordsOutsideHashKeyRange: 2,
+    });
   });
 });

@@ -86,8 +86,10 @@ export class FakeTable {
     this.mutate('delete', this.key(key), {}, caller, () => undefined);
   }
 
-  scan(start: Item | undefined): { Items: Item[]; LastEvaluatedKey?: Item } {
-    const keys = [...this.rows.keys()].sort();
+  scan(start: Item | undefined, segment = 0, segments = 1): { Items: Item[]; LastEvaluatedKey?: Item } {
+    const hash = (key: string): number =>
+      [...key].reduce((sum, character) => (31 * sum + character.charCodeAt(0)) >>> 0, 7);
+    const keys = [...this.rows.keys()].filter((key) => segments === 1 || hash(key) % segments === segment).sort();
     const from = start ? keys.findIndex((key) => key > this.key(start)) : 0;
     const page = from < 0 ? [] : keys.slice(from, from + this.pageSize);
     const last = page.at(-1);

@@ -93,7 +93,8 @@ export class WorkerHost {
       putItem: (input) => this.request(() => table.named(input.TableName).put(input.Item, input, name)),
       updateItem: (input) => this.request(() => ({ Attributes: table.named(input.TableName).update(input, name) })),
       deleteItem: ({ TableName, Key }) => this.request(() => table.named(TableName).delete(Key, name)),
-      scan: ({ TableName, ExclusiveStartKey }) => this.request(() => table.named(TableName).scan(ExclusiveStartKey)),
+      scan: ({ TableName, ExclusiveStartKey, Segment, TotalSegments }) =>
+        this.request(() => table.named(TableName).scan(ExclusiveStartKey, Segment, TotalSegments)),
       query: ({ ExpressionAttributeValues }) =>
         this.request(() => ({ Items: table.query(Object.values(ExpressionAttributeValues ?? {})[0]?.S ?? '') })),
       describeTable: ({ TableName }) => this.request(() => table.named(TableName).description),

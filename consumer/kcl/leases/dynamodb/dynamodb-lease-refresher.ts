@@ -35,7 +35,18 @@ export interface DynamoDbLeaseRefresherOptions {
 
 type Update = ReturnType<typeof renewUpdate>;
 
+/** As KCL scans: a segment for each 0.2 GB of the table, 1…32 at once. The pages of a scan have 1 MB each. */
+const PAGES_IN_SEGMENT = 200;
+const MAX_SEGMENTS = 32;
+
+/** Into how many segments a scan is divided, by the number of pages of the one before it. */
+export function scanSegments(pages: number): number {
+  return Math.min(MAX_SEGMENTS, Math.max(1, Math.ceil(pages / PAGES_IN_SEGMENT)));
+}
+
 export class DynamoDbLeaseRefresher implements LeaseRefresher {
+  private pagesOfTable = 0;
+
   constructor(private readonly options: DynamoDbLeaseRefresherOptions) {}
 
   async listLeases(): Promise<readonly Lease[]> {
@@ -129,11 +140,21 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
     );
   }
 
-  private scan(): Promise<Item[]> {
+  private async scan(): Promise<Item[]> {
     const { dynamodb, tableName } = this.options;
-    return this.pages('Scan', (start, signal) =>
-      dynamodb.scan({ TableName: tableName, ConsistentRead: true, ...start }, signal),
+    const total = scanSegments(this.pagesOfTable);
+    let pages = 0;
+    const parts = await Promise.all(
+      Array.from({ length: total }, (_, segment) => {
+        const part = total === 1 ? {} : { Segment: segment, TotalSegments: total };
+        return this.pages('Scan', (start, signal) => {
+          pages++;
+          return dynamodb.scan({ TableName: tableName, ConsistentRead: true, ...part, ...start }, signal);
+        });
+      }),
     );
+    this.pagesOfTable = pages;
+    return parts.flat();
   }
 
   /** All pages: one may be empty of leases, or of anything, and still not be the last. */
