@@ -65,6 +65,18 @@ export const acknowledgements: readonly Acknowledgement[] = [
   },
   {
     rule: 'IAM4',
+    resource: /^Ingest\/Provisioning\/Role\/Resource$/,
+    finding: /AWSIoTThingsRegistration$/,
+    reason: 'What a provisioning template may do is for AWS IoT to say; the hook decides for whom.',
+  },
+  {
+    rule: 'IAM5',
+    resource: /^Ingest\/Provisioning\/HookRole\/DefaultPolicy\/Resource$/,
+    finding: /^Resource::.*:thing\/\*$/,
+    reason: 'Any thing may be asked for; it is only looked at.',
+  },
+  {
+    rule: 'IAM4',
     resource: /^IotAccount\/Settings\/AuditRole\/Resource$/,
     finding: /AWSIoTDeviceDefenderAudit$/,
     reason: 'What an audit reads grows with its checks; AWS keeps the policy up to date, and it reads only.',

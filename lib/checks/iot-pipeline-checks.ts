@@ -29,6 +29,10 @@ interface Statement {
 }
 
 const THING_NAME = '${iot:Connection.Thing.ThingName}';
+/** What a certificate needs that is only there to be exchanged for another. */
+const OF_CLAIMS =
+  /:(client\/claim-\*|topic(filter)?\/\$aws\/(certificates\/create|provisioning-templates\/[\w-]+\/provision)\/\*)(?=["\]]|$)/;
+const isOfClaims = (text: string): boolean => OF_CLAIMS.test(text);
 
 /** What cdk-nag has no rules for: AWS IoT, and the promises that this pipeline makes to its operators. */
 const RULES: readonly Rule[] = [
@@ -54,12 +58,12 @@ const RULES: readonly Rule[] = [
   },
   {
     id: 'IOT4',
-    info: "The device policy allows more than the device's own client id and topics.",
+    info: "The device policy allows more than the device's own client id and topics, or a claim's more than to be exchanged.",
     explanation:
-      'Every resource must hold the thing name variable and no wildcard: a stolen certificate speaks for one device.',
+      'Every resource must hold the thing name variable and no wildcard, or be of provisioning: a stolen certificate speaks for one device.',
     complies: ifA(CfnPolicy, ({ policyDocument }) =>
       allowed(policyDocument).every(({ Resource }) =>
-        texts(Resource).every((text) => text.includes(THING_NAME) && !text.includes('*')),
+        texts(Resource).every((text) => (text.includes(THING_NAME) && !text.includes('*')) || isOfClaims(text)),
       ),
     ),
   },
@@ -69,7 +73,7 @@ const RULES: readonly Rule[] = [
     explanation: 'iot:Connect must be conditioned on iot:Connection.Thing.IsAttached.',
     complies: ifA(CfnPolicy, ({ policyDocument }) =>
       allowed(policyDocument)
-        .filter(({ Action }) => list(Action).includes('iot:Connect'))
+        .filter(({ Action, Resource }) => list(Action).includes('iot:Connect') && !texts(Resource).every(isOfClaims))
         .every(({ Condition }) => String(Condition?.Bool?.['iot:Connection.Thing.IsAttached']) === 'true'),
     ),
   },

@@ -29,6 +29,11 @@ export interface EnvironmentConfig {
    * @default - they stay as they are
    */
   readonly iotAccount?: IotAccountConfig;
+  /**
+   * Whether devices may exchange a shared claim certificate for one of their own.
+   * @default false - `npm run devices` and the operator's own means make certificates
+   */
+  readonly provisionByClaim?: boolean;
 }
 
 export interface DataConfig {

@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import type { UseCase } from '../../use-cases/define-use-case';
 import { DeviceIdentity } from '../constructs/iot/device-identity';
 import { ErrorRedrive } from '../constructs/iot/error-redrive';
+import { FleetProvisioning } from '../constructs/iot/fleet-provisioning';
 import { TelemetryRule } from '../constructs/iot/telemetry-rule';
 import type { TelemetryStream } from '../constructs/stream/telemetry-stream';
 import type { PipelineStackProps } from './stack-props';
@@ -35,6 +36,15 @@ export class IngestStack extends Stack {
         }),
     );
     this.identity = new DeviceIdentity(this, 'Devices', { rules: this.rules });
+    if (config.provisionByClaim) {
+      const provisioning = new FleetProvisioning(this, 'Provisioning', {
+        templateName: `telemetry_${config.name}`,
+        identity: this.identity,
+        logRetention: config.operations.logRetention,
+      });
+      new CfnOutput(this, 'ProvisioningTemplateName', { value: provisioning.template.ref });
+      new CfnOutput(this, 'ClaimPolicyName', { value: provisioning.claimPolicy.ref });
+    }
     new CfnOutput(this, 'DevicePolicyName', { value: this.identity.policy.ref });
     for (const [useCase, thingType] of this.identity.thingTypes) {
       new CfnOutput(this, `ThingTypeName-${useCase}`, { value: thingType.ref });

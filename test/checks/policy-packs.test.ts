@@ -27,7 +27,7 @@ describe.each([...environmentNames])('%s', (environment) => {
 function everything(): App {
   const prod = loadConfig('prod');
   const consumer = { ...prod.consumer, retrieval: 'fan-out' as const };
-  return buildStage({ ...prod, consumer, iotAccount: { logLevel: 'ERROR' } }).app;
+  return buildStage({ ...prod, consumer, iotAccount: { logLevel: 'ERROR' }, provisionByClaim: true }).app;
 }
 
 test('both packs hold for what is optional, too', () => {

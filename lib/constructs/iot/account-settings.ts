@@ -1,9 +1,10 @@
-import { ArnFormat, type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ManagedPolicy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { CfnAccountAuditConfiguration, CfnLogging, CfnScheduledAudit } from 'aws-cdk-lib/aws-iot';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { IotAccountConfig } from '../../config/schema';
+import { iotService } from './iot-service';
 
 export interface IotAccountSettingsProps extends IotAccountConfig {
   readonly logRetention: Duration;
@@ -39,7 +40,7 @@ export class IotAccountSettings extends Construct {
       retention: props.logRetention.toDays(),
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const loggingRole = new Role(this, 'LoggingRole', { assumedBy: this.iot() });
+    const loggingRole = new Role(this, 'LoggingRole', { assumedBy: iotService(this) });
     loggingRole.addToPolicy(
       new PolicyStatement({
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -54,7 +55,7 @@ export class IotAccountSettings extends Construct {
     logging.node.addDependency(logGroup, loggingRole);
 
     const auditRole = new Role(this, 'AuditRole', {
-      assumedBy: this.iot(),
+      assumedBy: iotService(this),
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSIoTDeviceDefenderAudit')],
     });
     const audit = new CfnAccountAuditConfiguration(this, 'Audit', {
@@ -67,17 +68,5 @@ export class IotAccountSettings extends Construct {
       frequency: 'DAILY',
       targetCheckNames: Object.values(CHECKS),
     }).addResourceDependency(audit);
-  }
-
-  /** AWS IoT, on behalf of this account's settings alone. */
-  private iot(): ServicePrincipal {
-    const stack = Stack.of(this);
-    const sources = stack.formatArn({ service: 'iot', resource: '*', arnFormat: ArnFormat.NO_RESOURCE_NAME });
-    return new ServicePrincipal('iot.amazonaws.com', {
-      conditions: {
-        StringEquals: { 'aws:SourceAccount': stack.account },
-        ArnLike: { 'aws:SourceArn': sources },
-      },
-    });
   }
 }
