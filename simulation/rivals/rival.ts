@@ -6,7 +6,11 @@ import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { dynamoFromSdk } from '../../consumer/kcl/adapters/dynamodb-sdk';
 import { noMetrics } from '../../consumer/kcl/adapters/system';
-import { compareSequenceNumbers, isSentinel } from '../../consumer/kcl/common/extended-sequence-number';
+import {
+  compareSequenceNumbers,
+  isSentinel,
+  type ExtendedSequenceNumber,
+} from '../../consumer/kcl/common/extended-sequence-number';
 import type { Clock } from '../../consumer/kcl/dependencies';
 import type {
   Checkpointer,
@@ -74,8 +78,12 @@ class SinkProcessor implements ShardRecordProcessor {
   private buffer: KinesisClientRecord[] = [];
   private bytes = 0;
   private since = 0;
-  /** Name of the buffer's object, once it was tried: a retry puts the same object. */
+  /** The last record that was buffered: a batch that failed is delivered again. */
+  private last = '0';
+  /** Name of the buffer's object, once it was tried: a retry puts the same bytes under the same name. */
   private id: string | undefined;
+  /** A checkpoint that is still to be written. */
+  private owed: ExtendedSequenceNumber | undefined;
 
   constructor(
     private readonly rival: Rival,
@@ -87,16 +95,17 @@ class SinkProcessor implements ShardRecordProcessor {
   }
 
   async processRecords({ records, checkpointer }: ProcessRecordsInput): Promise<void> {
+    if (this.id !== undefined) await this.flush();
     for (const record of records) {
-      const last = this.buffer.at(-1)?.sequenceNumber;
-      // A batch that failed is delivered again.
-      if (last !== undefined && compareSequenceNumbers(record.sequenceNumber, last) <= 0) continue;
+      if (compareSequenceNumbers(record.sequenceNumber, this.last) <= 0) continue;
       if (this.buffer.length === 0) this.since = this.settings.clock.monotonic();
       this.buffer.push(record);
       this.bytes += record.data.length;
-      if (this.isDue) await this.flush(checkpointer);
+      this.last = record.sequenceNumber;
+      if (this.isDue) await this.flush();
     }
-    if (this.isDue) await this.flush(checkpointer);
+    if (this.isDue) await this.flush();
+    await this.checkpoint(checkpointer);
   }
 
   private get isDue(): boolean {
@@ -105,14 +114,21 @@ class SinkProcessor implements ShardRecordProcessor {
     return this.bytes >= flushBytes || clock.monotonic() - this.since >= flushInterval;
   }
 
-  private async flush(checkpointer: Checkpointer): Promise<void> {
+  private async flush(): Promise<void> {
+    if (this.buffer.length === 0) return;
     const { sequenceNumber, subSequenceNumber } = this.buffer.at(-1)!;
     this.id ??= this.settings.uuid();
     await this.put(this.rival.key(this.shardId, this.buffer[0]!.sequenceNumber, this.id));
     this.buffer = [];
     this.bytes = 0;
     this.id = undefined;
-    await checkpointer.checkpoint({ sequenceNumber, subSequenceNumber });
+    this.owed = { sequenceNumber, subSequenceNumber };
+  }
+
+  private async checkpoint(checkpointer: Checkpointer): Promise<void> {
+    if (this.owed === undefined) return;
+    await checkpointer.checkpoint(this.owed);
+    this.owed = undefined;
   }
 
   private async put(Key: string): Promise<void> {
@@ -131,12 +147,13 @@ class SinkProcessor implements ShardRecordProcessor {
   }
 
   async shardEnded({ checkpointer }: { readonly checkpointer: Checkpointer }): Promise<void> {
-    if (this.buffer.length > 0) await this.flush(checkpointer);
+    await this.flush();
     await checkpointer.checkpoint();
   }
 
   async shutdownRequested({ checkpointer }: { readonly checkpointer: Checkpointer }): Promise<void> {
-    if (this.buffer.length > 0) await this.flush(checkpointer);
+    await this.flush();
+    await this.checkpoint(checkpointer);
   }
 }
 
