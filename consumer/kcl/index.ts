@@ -9,6 +9,9 @@ export { Scheduler, type SchedulerOptions, type SchedulerStatus } from './schedu
 export { EmfMetrics, type EmfOptions } from './metrics/emf';
 export type { MetricsLevel } from './metrics/levels';
 export type { InitialPosition, SchedulerConfig, SchedulerConfigInput } from './config';
+export type { ClientVersionConfig } from './coordinator/fleet-mode';
+export type { LeaseAssignmentStrategy } from './coordinator/fleet-view';
+export type { ConsumerState, ShutdownReason } from './lifecycle/consumer-states';
 export type {
   Clock,
   Dependencies,
@@ -19,6 +22,7 @@ export type {
   LogLevel,
   MetricsFactory,
   MetricsScope,
+  WorkerMetric,
 } from './dependencies';
 export type {
   Checkpointer,

@@ -3,6 +3,7 @@ import type { Clock, DynamoDbApi, Item, Log } from '../dependencies';
 import { errorName, InvalidStateError } from '../common/errors';
 import type { LeaseRefresher } from '../leases/lease-refresher';
 import type { Lease } from '../leases/lease';
+import { isMultiStreamItem } from '../leases/lease-serializer';
 import { CoordinatorTable } from './coordinator-table';
 import {
   clientVersionOf,
@@ -67,6 +68,7 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
   let movingOwners: ReadonlySet<string> | undefined;
   for (;;) {
     const { leases, others } = await refresher.readTable();
+    checkModality(config.leaseTableName, others);
     const legacyStates = await tables.legacyStates?.list();
     const legacyMetrics = (await tables.legacyMetrics?.list()) ?? [];
     const mode = decideFleetMode({
@@ -94,6 +96,15 @@ export async function joinFleet(options: JoinFleetOptions): Promise<JoinedFleet>
 /** Whether the fleet still assigns by a leader. @throws the service's error */
 export async function isStillAssignedByLeader(table: CoordinatorTable): Promise<boolean> {
   return isAssignedByLeader((await table.get(MIGRATION_KEY))?.['cv']?.S);
+}
+
+/** In one mode a worker does not see the rows of the other: it would read everything again, into rows beside them. */
+function checkModality(tableName: string, rows: readonly Item[]): void {
+  const count = rows.filter(isMultiStreamItem).length;
+  if (count === 0) return;
+  throw new InvalidStateError(
+    `The lease table ${tableName} holds ${count} leases of KCL's multi-stream mode, which this library does not read. Use another application name; its leases begin at initialPosition.`,
+  );
 }
 
 function ownersThatMoved(before: readonly Lease[], after: readonly Lease[]): Set<string> {

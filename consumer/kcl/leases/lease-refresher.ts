@@ -11,7 +11,7 @@ export type WriteOutcome =
 export interface LeaseRefresher {
   /** Every lease row, strongly consistent; rows of other kinds are left out, unreadable ones logged and left out. */
   listLeases(): Promise<readonly Lease[]>;
-  /** The whole table in one scan: the leases, and the rows that are none. */
+  /** The whole table in one scan: the leases, and the rows that are none of this library's (of other kinds, or of the multi-stream mode). */
   readTable(): Promise<{ readonly leases: readonly Lease[]; readonly others: readonly Item[] }>;
   /** By the owner index: eventually consistent, the same for both parties of a handoff only once that is over. */
   listLeaseKeysOf(owner: string): Promise<readonly string[]>;

@@ -36,11 +36,16 @@ export function isLeaseItem(item: Item): boolean {
   return (item[ENTITY_TYPE]?.S ?? ENTITY_LEASE) === ENTITY_LEASE;
 }
 
+/** A lease of KCL's multi-stream mode, whose key is not the shard's id. */
+export function isMultiStreamItem(item: Item): boolean {
+  return isLeaseItem(item) && item['streamName'] !== undefined;
+}
+
 /** @throws InvalidStateError naming the row and the attribute */
 export function leaseFromItem(item: Item): Lease {
   const key = item[KEY_ATTRIBUTE]?.S;
   if (key === undefined) throw new InvalidStateError('A row of the lease table has no leaseKey (S).');
-  if (item['streamName'] !== undefined) {
+  if (isMultiStreamItem(item)) {
     throw new InvalidStateError(
       `Lease ${key} was written in KCL's multi-stream mode; this worker reads one stream and would not see its checkpoint. Use another application name.`,
     );

@@ -8,6 +8,26 @@ import { LeaseTaker, type LeaseTakerOptions } from './lease-taker';
 /** Two looks a little apart stay below two seconds. */
 const MAX_WANTED_MILLIS = 800;
 
+/** Of one worker, and of all workers together: beyond, the looks come more rarely. */
+const ROWS_PER_SECOND = 1_000;
+const ROWS_PER_SECOND_OF_FLEET = 100_000;
+
+/**
+ * Milliseconds from one look at the table to the next: a tenth of the failover time, or 0.8 s if that is less; at most KCL's own interval. A
+ * lease is taken within a failover time and two of these after its owner's death, and large tables are not read over and over.
+ */
+export function lookInterval(input: {
+  readonly rows: number;
+  readonly workers: number;
+  readonly failoverTime: number;
+  readonly epsilon: number;
+}): number {
+  const { rows, workers, failoverTime, epsilon } = input;
+  const wanted = Math.min(failoverTime / 10, MAX_WANTED_MILLIS);
+  const allowed = 1_000 * Math.max(rows / ROWS_PER_SECOND, (rows * workers) / ROWS_PER_SECOND_OF_FLEET);
+  return Math.min(Math.max(wanted, allowed), 2 * (failoverTime + epsilon));
+}
+
 export interface LeaseTakerLoopOptions {
   readonly taker: LeaseTaker;
   readonly clock: Clock;
@@ -45,15 +65,11 @@ export class LeaseTakerLoop implements LeaseSource {
     await this.taking;
   }
 
-  /**
-   * A tenth of the failover time, or 0.8 s if that is less; at least a millisecond for each row; at most KCL's own interval. A
-   * lease is taken within a failover time and two of these after its owner's death, and large tables are not read over and over.
-   */
   private takerInterval(): number {
     const { failoverTime, epsilon, takerInterval, taker } = this.options;
     if (takerInterval !== undefined) return takerInterval;
-    const wanted = Math.max(Math.min(failoverTime / 10, MAX_WANTED_MILLIS), taker.lastSeen.length);
-    return Math.min(wanted, 2 * (failoverTime + epsilon));
+    const workers = new Set(taker.lastSeen.map((lease) => lease.leaseOwner)).size;
+    return lookInterval({ rows: taker.lastSeen.length, workers, failoverTime, epsilon });
   }
 
   private async takeLoop(): Promise<void> {

@@ -140,6 +140,22 @@ describe('joining', () => {
     expect([...cluster.table.rows.keys()].every((key) => key.startsWith('shardId-'))).toBe(true);
   });
 
+  test('a table of the multi-stream mode is refused, before anything is written to it', async () => {
+    const cluster = new Cluster(5, 2, FAST);
+    const leaseKey = '111122223333:stream:1700000000:shardId-000000000000';
+    cluster.table.rows.set(leaseKey, {
+      leaseKey: { S: leaseKey },
+      leaseCounter: { N: '5' },
+      checkpoint: { S: '100' },
+      streamName: { S: '111122223333:stream:1700000000' },
+      shardId: { S: 'shardId-000000000000' },
+    });
+    await expect(cluster.time.settle(cluster.start('a').stopped)).rejects.toThrow(
+      /lease table app holds 1 leases of KCL's multi-stream mode/,
+    );
+    expect(cluster.table.rows.size).toBe(1);
+  });
+
   test('a fleet that rolls back to KCL 2.x: the worker stops and says why', async () => {
     const cluster = new Cluster(4, 2, THREE);
     const a = cluster.start('a');

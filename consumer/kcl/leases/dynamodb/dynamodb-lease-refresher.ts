@@ -11,6 +11,7 @@ import {
   evictUpdate,
   handoffUpdate,
   isLeaseItem,
+  isMultiStreamItem,
   itemFromLease,
   KEY_ATTRIBUTE,
   leaseFromItem,
@@ -57,7 +58,7 @@ export class DynamoDbLeaseRefresher implements LeaseRefresher {
     const items = await this.scan();
     return {
       leases: items.flatMap((item) => (isLeaseItem(item) ? (this.parse(item) ?? []) : [])),
-      others: items.filter((item) => !isLeaseItem(item)),
+      others: items.filter((item) => !isLeaseItem(item) || isMultiStreamItem(item)),
     };
   }
 
