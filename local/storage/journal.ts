@@ -5,6 +5,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -17,19 +18,33 @@ import { dirname } from 'node:path';
 /** Characters that a rewrite collects before it writes them. */
 const PIECE_LENGTH = 1 << 20;
 
-function writeAll(descriptor: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(descriptor: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
+/** What one turn of the event loop appends. */
+interface Batch {
+  readonly lines: string[];
+  readonly written: Promise<void>;
+  readonly settle: (error?: Error) => void;
+}
+
 export class Journal<Entry> {
-  private queue: string[] = [];
-  private flushed: Promise<void> | undefined;
+  /**
+   * Bytes for which the disk of this file has room now; asked before each write, and a write that is longer ends as on
+   * a full disk, with a part of it in the file and ENOSPC. Of all journals of the process, as a disk is; undefined = the
+   * disk itself says. For tests of failure handling.
+   */
+  static room: ((path: string) => number) | undefined;
+
+  private batch: Batch | undefined;
   private closed = false;
 
   private constructor(
     private readonly path: string,
     private descriptor: number,
+    /** Bytes of whole entries; what stands behind them is no entry. */
+    private size: number,
   ) {}
 
   /** Opens or creates the file and replays every entry, oldest first. */
@@ -46,24 +61,22 @@ export class Journal<Entry> {
     const descriptor = openSync(path, existsSync(path) ? 'r+' : 'w+');
     ftruncateSync(descriptor, whole);
     closeSync(descriptor);
-    return new Journal<Entry>(path, openSync(path, 'a'));
+    return new Journal<Entry>(path, openSync(path, 'a'), whole);
   }
 
-  /** Resolves once the entry is in the file. Entries of one turn of the event loop are written together. */
+  /**
+   * Resolves once the entry is in the file; rejects where it is not, with no byte of it left there. Entries of one turn of
+   * the event loop are written together, and fail together.
+   */
   append(entry: Entry): Promise<void> {
     if (this.closed) throw new Error(`journal ${this.path} is closed`);
-    this.queue.push(JSON.stringify(entry));
-    this.flushed ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
-        try {
-          this.flush();
-          resolve();
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
-    });
-    return this.flushed;
+    const line = JSON.stringify(entry);
+    if (this.batch === undefined) {
+      this.batch = newBatch();
+      setImmediate(() => this.flush());
+    }
+    this.batch.lines.push(line);
+    return this.batch.written;
   }
 
   /** Replaces the whole file, atomically: compaction. */
@@ -80,18 +93,19 @@ export class Journal<Entry> {
         lines.push(line);
         length += line.length;
         if (length >= PIECE_LENGTH) {
-          writeAll(descriptor, lines.join(''));
+          writeAll(descriptor, Buffer.from(lines.join('')));
           lines = [];
           length = 0;
         }
       }
-      writeAll(descriptor, lines.join(''));
+      writeAll(descriptor, Buffer.from(lines.join('')));
     } finally {
       closeSync(descriptor);
     }
     closeSync(this.descriptor);
     renameSync(next, this.path);
     this.descriptor = openSync(this.path, 'a');
+    this.size = fstatSync(this.descriptor).size;
   }
 
   close(): void {
@@ -102,11 +116,34 @@ export class Journal<Entry> {
   }
 
   private flush(): void {
-    const lines = this.queue;
-    this.queue = [];
-    this.flushed = undefined;
-    if (lines.length === 0) return;
-    const bytes = Buffer.from(`${lines.join('\n')}\n`);
-    for (let at = 0; at < bytes.length;) at += writeSync(this.descriptor, bytes, at);
+    const batch = this.batch;
+    if (batch === undefined) return;
+    this.batch = undefined;
+    const bytes = Buffer.from(`${batch.lines.join('\n')}\n`);
+    try {
+      this.write(bytes);
+      this.size += bytes.length;
+      batch.settle();
+    } catch (error) {
+      // Whatever of it is there would be in the middle of the next entry.
+      ftruncateSync(this.descriptor, this.size);
+      batch.settle(error as Error);
+    }
   }
+
+  private write(bytes: Buffer): void {
+    const room = Journal.room?.(this.path) ?? Infinity;
+    writeAll(this.descriptor, bytes.subarray(0, Math.min(room, bytes.length)));
+    if (room < bytes.length) {
+      throw Object.assign(new Error(`ENOSPC: no space left on device, write '${this.path}'`), { code: 'ENOSPC' });
+    }
+  }
+}
+
+function newBatch(): Batch {
+  let settle: Batch['settle'] | undefined;
+  const written = new Promise<void>((resolve, reject) => {
+    settle = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  return { lines: [], written, settle: settle! };
 }
