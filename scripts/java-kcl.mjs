@@ -16,7 +16,7 @@ const build = path.join(root, 'build', 'java-kcl');
 const shell = process.platform === 'win32';
 /** What Maven says when it cannot reach where it fetches from, as opposed to a fault of the pom. */
 const UNREACHABLE =
-  /Could not (transfer|resolve)|Unknown host|No versions available|Connection (refused|timed out|reset)/i;
+  /Could not (transfer|resolve)|could not be resolved|No plugin found|offline mode|Unknown host|No versions available|Connection (refused|timed out|reset)/i;
 
 ensureInstalled();
 const javac = run('javac', ['-version']);
