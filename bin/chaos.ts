@@ -9,24 +9,24 @@ import { buildApp } from './app';
 import { integerOption, parseCommand, pause, runCommand, stopSignal } from './support/command-line';
 import { count, ProgressDisplay, table } from './support/terminal';
 
-const USAGE = `Usage: npm run chaos -- [--rounds N] [--from-seed S] [--json]
+const USAGE = `Usage: npm run chaos -- [--rounds N] [--seed S] [--json]
 Each round publishes a backlog to a fresh local run while its processes are killed, paused and replaced, its connections cut, its
 services throttle and fail, and its stream is resharded; then everything must be as a plain computation over what was sent says.
-  --rounds N     how many (default 3); about a minute each
-  --from-seed S  the first round's seed (default 1); a round's faults and their times are its seed's`;
+  --rounds N  how many (default 3); about a minute each
+  --seed S    the first round's seed (default 1), the next has the next; a round's faults and their times are its seed's`;
 
 async function main(args: string[]): Promise<number> {
   const { values } = parseCommand(
     args,
     {
       rounds: { type: 'string', default: '3' },
-      'from-seed': { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
     },
     USAGE,
   );
   const rounds = integerOption('rounds', values.rounds, 1, 100_000);
-  const first = integerOption('from-seed', values['from-seed'], 0, 2 ** 31 - 1);
+  const first = integerOption('seed', values.seed, 0, 2 ** 31 - 1);
   const display = new ProgressDisplay(process.stderr, () => performance.now());
   const signal = stopSignal();
   // Every fault and every device waits on it.
@@ -48,15 +48,16 @@ async function main(args: string[]): Promise<number> {
       sleep: (ms) => pause(ms, signal),
       monotonic: () => performance.now(),
       now: () => Date.now(),
+      after: (ms, callback) => void setTimeout(callback, ms),
       say: (text) => display.say(`  ${text}`),
     });
-    if (signal.aborted) break;
+    if (result === undefined) break;
     results.push(result);
     display.say(describe(result));
     if (result.problems.length === 0) rmSync(stateDirectory, { recursive: true, force: true });
     else {
       for (const problem of result.problems) display.say(`  PROBLEM ${problem}`);
-      display.say(`  npm run chaos -- --rounds 1 --from-seed ${seed}    state and logs: ${stateDirectory}`);
+      display.say(`  npm run chaos -- --rounds 1 --seed ${seed}    state and logs: ${stateDirectory}`);
     }
   }
   const failed = results.filter(({ problems }) => problems.length > 0);
@@ -90,11 +91,16 @@ function describe({
 function totals(results: readonly RoundResult[]) {
   const sum = (of: (result: RoundResult) => number): number => results.reduce((total, result) => total + of(result), 0);
   const faults: Partial<Record<FaultKind, number>> = {};
+  const exits: Record<string, number> = {};
   for (const { kind } of results.flatMap((result) => result.faults)) faults[kind] = (faults[kind] ?? 0) + 1;
+  for (const [code, tasks] of results.flatMap((result) => Object.entries(result.exits))) {
+    exits[code] = (exits[code] ?? 0) + tasks;
+  }
   return {
     rounds: results.length,
     failedRounds: results.filter(({ problems }) => problems.length > 0).length,
     faults,
+    exits,
     published: sum(({ published }) => published),
     folded: sum(({ folded }) => folded),
     duplicates: sum(({ duplicates }) => duplicates),
@@ -107,7 +113,7 @@ function totals(results: readonly RoundResult[]) {
 }
 
 function lines(summary: { seconds: number } & ReturnType<typeof totals>, results: readonly RoundResult[]): string[] {
-  const { faults, ...rest } = summary;
+  const { faults, exits, ...rest } = summary;
   return [
     `${count(results.length)} rounds in ${summary.seconds} s, ${count(rest.failedRounds)} failed`,
     ...table([
@@ -115,6 +121,12 @@ function lines(summary: { seconds: number } & ReturnType<typeof totals>, results
       ...Object.entries(faults)
         .sort()
         .map(([kind, times]) => [kind, count(times)]),
+    ]),
+    ...table([
+      ['exit code of a task', 'times'],
+      ...Object.entries(exits)
+        .sort()
+        .map(([code, tasks]) => [code, count(tasks)]),
     ]),
     `${count(rest.published)} readings published = ${count(rest.folded)} folded + ${count(rest.duplicates)} duplicates + ${count(rest.quarantined)} quarantined`,
     `${count(rest.partitions)} partitions in ${count(rest.generations)} generations, ${count(rest.executions)} executions; longest way to rest ${rest.longestRestSeconds} s`,

@@ -1,8 +1,10 @@
 /** Carries a plan out on a local run: signals, proxies, answers of the gateway, task definitions, shards. */
+import path from 'node:path';
 import { UpdateShardCountCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { AwsError, type Caller } from '../local/gateway/service';
 import type { LocalRun } from '../local/runtime/local-run';
 import type { Task, TaskDefinition } from '../local/services/ecs/task';
+import { Journal } from '../local/storage/journal';
 import type { ChaosFault, ServiceName } from './plan';
 import { SERVICES } from './plan';
 import type { TcpProxy } from './tcp-proxy';
@@ -18,10 +20,17 @@ const FAILURE: Readonly<Record<ServiceName, () => AwsError>> = {
   dynamodb: () => new AwsError('InternalServerError', 'The request failed.', 500),
   s3: () => new AwsError('InternalError', 'We encountered an internal error.', 500),
 };
-const CHANGES = /^(Put|Update|Delete|TransactWrite|BatchWrite|Create|Upload|Complete)/;
+/** Directories of the state directory whose disk fills up: what the consumer writes to. The stream goes on taking records. */
+const FULL = ['dynamodb', 's3'];
+/** Room that a full disk may still have, bytes: less than any write is long, so that some are cut in the middle. */
+const ROOM = 100;
+
+/** UpdateShardCount of a stream that is being resharded, that has this many shards, or half or double of fewer. */
+const REFUSALS = ['ResourceInUseException', 'InvalidArgumentException', 'LimitExceededException'];
 
 export interface InjectorOptions {
   readonly run: LocalRun;
+  readonly stateDirectory: string;
   readonly proxies: Readonly<Record<ServiceName, TcpProxy>>;
   readonly kinesis: KinesisClient;
   readonly streamName: string;
@@ -44,17 +53,30 @@ export class Injector {
     this.sound = definition;
     this.place = { cluster, service };
     this.consumer = this.sound.taskRoleArn!;
-    options.run.gateway.fault = (service, operation, caller) => this.answer(service as ServiceName, operation, caller);
+    options.run.gateway.fault = (service, _operation, caller) => this.answer(service as ServiceName, caller);
   }
 
   /** Resolves when the last fault is over and everything is sound again. */
   async carryOut(plan: readonly ChaosFault[]): Promise<void> {
-    await Promise.all(
-      plan.map(async (fault) => {
-        await this.options.sleep(fault.at);
-        await this.inject(fault);
-      }),
-    );
+    const directories = FULL.map((name) => path.join(this.options.stateDirectory, name) + path.sep);
+    Journal.room = (file) =>
+      this.isDiskFull() && directories.some((directory) => file.startsWith(directory))
+        ? Math.floor(this.options.random() * ROOM)
+        : Infinity;
+    try {
+      await Promise.all(
+        plan.map(async (fault) => {
+          await this.options.sleep(fault.at);
+          await this.inject(fault);
+        }),
+      );
+    } finally {
+      Journal.room = undefined;
+    }
+  }
+
+  private isDiskFull(): boolean {
+    return [...this.active].some(({ kind }) => kind === 'disk-full');
   }
 
   private async inject(fault: ChaosFault): Promise<void> {
@@ -103,10 +125,9 @@ export class Injector {
   }
 
   /** Answers of the gateway to the consumer's calls; everybody else's go through. */
-  private answer(service: ServiceName, operation: string, caller: Caller): AwsError | undefined {
+  private answer(service: ServiceName, caller: Caller): AwsError | undefined {
     if (!SERVICES.includes(service) || caller.principalArn !== this.consumer) return undefined;
     for (const fault of this.active) {
-      if (fault.kind === 'disk-full' && CHANGES.test(operation)) return FAILURE[service]();
       if (fault.kind !== 'throttle' && fault.kind !== 'server-error') continue;
       if (fault.service !== service || this.options.random() >= fault.share) continue;
       return fault.kind === 'throttle' ? THROTTLING[service]() : FAILURE[service]();
@@ -114,7 +135,7 @@ export class Injector {
     return undefined;
   }
 
-  /** As an operator would; while the stream is being resharded already, the service refuses. */
+  /** As an operator would; the service refuses what the stream has already, and more than half or double of it. */
   private async reshard(shards: number): Promise<void> {
     const { kinesis, streamName: StreamName, say } = this.options;
     try {
@@ -123,7 +144,7 @@ export class Injector {
       );
     } catch (error) {
       const { name } = error as Error;
-      if (name !== 'ResourceInUseException' && name !== 'InvalidArgumentException') throw error;
+      if (!REFUSALS.includes(name)) throw error;
       say(`the stream is not resharded to ${shards} now: ${name}`);
     }
   }

@@ -39,8 +39,9 @@ export type ChaosFault =
       readonly service: ServiceName;
       readonly share: number;
     }
-  /** The services cannot write: every call that changes something fails. */
+  /** The disk under DynamoDB and S3 is full: what they write fails, and may have been applied all the same. */
   | { readonly kind: 'disk-full'; readonly at: number; readonly for: number }
+  /** From the two shards of the local environment, or from where the last one led: splits, merges, or both. */
   | { readonly kind: 'reshard'; readonly at: number; readonly shards: number }
   /** A rolling replacement by another build; both run for a while. */
   | { readonly kind: 'deploy'; readonly at: number }
@@ -102,7 +103,7 @@ function faultOf(kind: FaultKind, random: Random): ChaosFault {
     case 'disk-full':
       return { kind, at, for: between(1_000, 5_000) };
     case 'reshard':
-      return { kind, at, shards: between(3, 4) };
+      return { kind, at, shards: between(1, 4) };
     case 'deploy':
       return { kind, at };
     case 'memory':

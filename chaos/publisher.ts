@@ -22,13 +22,15 @@ export interface PublisherOptions {
   readonly spread: number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly monotonic: () => number;
+  /** Ends the publishing early. */
+  readonly signal: AbortSignal;
   /** Called with what the broker has acknowledged. */
   readonly acknowledged: (sent: Sent) => void;
 }
 
 /** Publishes all of it, evenly over the time; resolves when everything is acknowledged. */
 export async function publishBacklog(options: PublisherOptions): Promise<void> {
-  const { useCase, seed, until, spread, sleep, monotonic, acknowledged } = options;
+  const { useCase, seed, until, spread, sleep, monotonic, signal, acknowledged } = options;
   const began = monotonic();
   const from = until - BACKLOG_HOURS * HOUR_MS;
   await Promise.all(
@@ -38,6 +40,7 @@ export async function publishBacklog(options: PublisherOptions): Promise<void> {
       for (const publish of publishes({ useCase, device: index, deviceName: name, seed, from, to: until, batch })) {
         const due = began + (spread * Math.max(0, publish.timestamp - from)) / (until - from);
         if (due > monotonic()) await sleep(due - monotonic());
+        if (signal.aborted) return;
         await device.publish(publish.payload, () => acknowledged({ useCase: useCase.name, device: name, publish }));
       }
       await device.drain();

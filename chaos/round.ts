@@ -11,6 +11,7 @@ import { compare, expectedOf } from './oracle';
 import { planRound, WINDOW_MS, type ChaosFault } from './plan';
 import { publishBacklog, type Sent } from './publisher';
 import { Stage } from './stage';
+import type { After } from './tcp-proxy';
 
 export interface RoundOptions {
   readonly seed: number;
@@ -22,6 +23,7 @@ export interface RoundOptions {
   readonly monotonic: () => number;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  readonly after: After;
   readonly say: (text: string) => void;
 }
 
@@ -37,9 +39,26 @@ export interface RoundResult {
   readonly partitions: number;
   readonly generations: number;
   readonly executions: number;
+  /** Consumer tasks that ended, by exit code. */
+  readonly exits: Readonly<Record<string, number>>;
   /** From the end of the faults to rest. */
   readonly restSeconds: number;
 }
+
+type Outcome = Omit<RoundResult, 'seed' | 'faults'>;
+
+const NOTHING: Outcome = {
+  problems: [],
+  published: 0,
+  folded: 0,
+  duplicates: 0,
+  quarantined: 0,
+  partitions: 0,
+  generations: 0,
+  executions: 0,
+  exits: {},
+  restSeconds: 0,
+};
 
 /** Of each use case; a split by device needs three. */
 const DEVICES = 3;
@@ -50,10 +69,22 @@ const TERMINAL = ['Succeeded', 'Failed', 'Stopped'];
 /** Problems of one round that are named; a broken round can have thousands. */
 const PROBLEMS_KEPT = 20;
 
-export async function runRound(options: RoundOptions): Promise<RoundResult> {
+/** Undefined = the signal ended it. A round that breaks off has its error as its problem. */
+export async function runRound(options: RoundOptions): Promise<RoundResult | undefined> {
+  const faults = planRound(options.seed);
+  try {
+    const outcome = await run(options, faults);
+    return outcome && { seed: options.seed, faults, ...outcome };
+  } catch (error) {
+    if (options.signal.aborted) return undefined;
+    const problem = `the round broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return { seed: options.seed, faults, ...NOTHING, problems: [problem] };
+  }
+}
+
+async function run(options: RoundOptions, faults: readonly ChaosFault[]): Promise<Outcome | undefined> {
   const { seed, sleep, monotonic, now, signal } = options;
-  const faults = planRound(seed);
-  const stage = await Stage.open(options.assembly, options.stateDirectory);
+  const stage = await Stage.open(options.assembly, options.stateDirectory, options.after);
   try {
     const sent: Sent[] = [];
     const until = Math.floor(now() / HOUR_MS) * HOUR_MS;
@@ -75,6 +106,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
         spread: WINDOW_MS,
         sleep,
         monotonic,
+        signal,
         acknowledged: (publish) => sent.push(publish),
       }),
     );
@@ -89,8 +121,10 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
       snapshot = await stage.status.read();
     }
     const restSeconds = Math.round((monotonic() - faultsEnded) / 1000);
+    if (signal.aborted) return undefined;
+    const exits = await stage.exitCodes();
     const judgement = await judge(stage, sent, snapshot, publishedAt);
-    return { seed, faults, ...judgement, restSeconds };
+    return { ...judgement, exits, restSeconds };
   } finally {
     await stage.close();
   }
@@ -119,7 +153,7 @@ async function judge(
   sent: readonly Sent[],
   snapshot: StatusSnapshot,
   publishedAt: number,
-): Promise<Omit<RoundResult, 'seed' | 'faults' | 'restSeconds'>> {
+): Promise<Omit<Outcome, 'exits' | 'restSeconds'>> {
   const problems: string[] = [];
   if (!isAtRest(snapshot, publishedAt)) problems.push(`not at rest: ${JSON.stringify(snapshot)}`);
   const { partitions, shards, problems: whole } = await verify(stage.lake, { useCases, leases: [] }, () => undefined);

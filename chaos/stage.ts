@@ -16,16 +16,25 @@ import { adapters } from '../consumer/kcl';
 import { DynamoDbRegistryStore } from '../consumer/lake/stores/dynamodb-registry-store';
 import { S3ObjectStore } from '../consumer/lake/stores/s3-object-store';
 import { PipelineParameter } from '../lib/contracts/training';
+import type { Caller } from '../local/gateway/service';
 import { LocalRun } from '../local/runtime/local-run';
 import { S3Listing, type Lake } from '../operations/lake';
 import { useCases } from '../use-cases';
 import type { UseCase } from '../use-cases/define-use-case';
 import { SERVICES, type ServiceName } from './plan';
-import { TcpProxy } from './tcp-proxy';
+import { TcpProxy, type After } from './tcp-proxy';
 
 export type Proxies = Readonly<Record<ServiceName, TcpProxy>>;
 
 const FLEET = 'chaos';
+
+interface ListedTasks {
+  readonly taskArns: readonly string[];
+}
+
+interface DescribedTasks {
+  readonly tasks: readonly { readonly containers: readonly { readonly exitCode?: number }[] }[];
+}
 
 export class Stage {
   readonly kinesis: KinesisClient;
@@ -33,6 +42,8 @@ export class Stage {
   readonly lake: Lake;
   private readonly sagemaker: SageMakerClient;
   private readonly devices: Device[] = [];
+  /** Of the consumer's tasks. */
+  private readonly cluster: string;
 
   private constructor(
     readonly run: LocalRun,
@@ -43,6 +54,7 @@ export class Stage {
     const s3 = new S3Client({ ...client, forcePathStyle: true });
     const dynamodb = new DynamoDBClient(client);
     this.kinesis = new KinesisClient(client);
+    this.cluster = run.services.ecs.runningTasks()[0]!.context.cluster;
     this.sagemaker = new SageMakerClient(client);
     const registryTable = this.output('RegistryTableName');
     const bucket = this.output('LakeBucketName');
@@ -55,8 +67,10 @@ export class Stage {
     this.status = new PipelineStatus({ dynamodb, s3, sagemaker: this.sagemaker, registryTable, pipelines });
   }
 
-  static async open(assembly: string, stateDirectory: string): Promise<Stage> {
-    const listening = await Promise.all(SERVICES.map(async (service) => [service, await TcpProxy.listen()] as const));
+  static async open(assembly: string, stateDirectory: string, after: After): Promise<Stage> {
+    const listening = await Promise.all(
+      SERVICES.map(async (service) => [service, await TcpProxy.listen(after)] as const),
+    );
     const proxies = Object.fromEntries(listening) as unknown as Proxies;
     // As the SDK reads it: an endpoint for one service goes before the one for all.
     const taskEnvironment = Object.fromEntries(
@@ -101,6 +115,20 @@ export class Stage {
         return PipelineParameters.find(({ Name }) => Name === PipelineParameter.datasetHash)?.Value ?? '';
       }),
     );
+  }
+
+  /** How the tasks that have ended did so: number of tasks by exit code, such as 137 for SIGKILL; 143 for SIGTERM. */
+  async exitCodes(): Promise<Record<string, number>> {
+    const { ecs } = this.run.services;
+    const caller: Caller = { accessKeyId: '', principalArn: 'chaos' };
+    const { cluster } = this;
+    const listed = await ecs.call('ListTasks', { cluster, desiredStatus: 'STOPPED' }, caller);
+    const described = await ecs.call('DescribeTasks', { cluster, tasks: (listed as ListedTasks).taskArns }, caller);
+    const codes: Record<string, number> = {};
+    for (const { exitCode } of (described as DescribedTasks).tasks.flatMap(({ containers }) => containers)) {
+      if (exitCode !== undefined) codes[exitCode] = (codes[exitCode] ?? 0) + 1;
+    }
+    return codes;
   }
 
   async close(): Promise<void> {

@@ -3,24 +3,30 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { NetworkMode } from './plan';
 
 /** How long bytes wait while the mode is `delay`, milliseconds. */
-const DELAY_MS = 1_500;
+export const DELAY_MS = 1_500;
+
+/** Calls back once after `ms`. */
+export type After = (ms: number, callback: () => void) => void;
 
 export class TcpProxy {
   private mode: NetworkMode | undefined;
   private target: { readonly host: string; readonly port: number } | undefined;
   private readonly pairs = new Set<Pair>();
 
-  private constructor(private readonly server: Server) {
+  private constructor(
+    private readonly server: Server,
+    private readonly after: After,
+  ) {
     server.on('connection', (client) => this.accept(client));
   }
 
-  static async listen(): Promise<TcpProxy> {
+  static async listen(after: After): Promise<TcpProxy> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(0, '127.0.0.1', resolve);
     });
-    return new TcpProxy(server);
+    return new TcpProxy(server, after);
   }
 
   get url(): string {
@@ -50,7 +56,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const pair = new Pair(client, connect(this.target), () => this.pairs.delete(pair));
+    const pair = new Pair(client, connect(this.target), this.after, () => this.pairs.delete(pair));
     pair.setMode(this.mode);
     this.pairs.add(pair);
   }
@@ -60,10 +66,13 @@ export class TcpProxy {
 class Pair {
   private mode: NetworkMode | undefined;
   private hasLostBytes = false;
+  /** Delayed bytes, oldest first. */
+  private held: { readonly bytes: Buffer; readonly to: Socket }[] = [];
 
   constructor(
     private readonly client: Socket,
     private readonly upstream: Socket,
+    private readonly after: After,
     private readonly onEnd: () => void,
   ) {
     this.join(client, upstream, 'request');
@@ -72,6 +81,8 @@ class Pair {
 
   setMode(mode: NetworkMode | undefined): void {
     this.mode = mode;
+    // Nothing may overtake them.
+    if (mode !== 'delay') this.release(this.held.length);
     if (mode === 'refuse' || (mode === undefined && this.hasLostBytes)) this.destroy();
   }
 
@@ -88,6 +99,11 @@ class Pair {
     from.on('error', () => undefined);
   }
 
+  /** Sends the oldest of the delayed bytes on. */
+  private release(count: number): void {
+    for (const { bytes, to } of this.held.splice(0, count)) if (to.writable) to.write(bytes);
+  }
+
   private swallows(direction: 'request' | 'answer'): boolean {
     return this.mode === 'blackhole' || (this.mode === 'half-open' && direction === 'answer');
   }
@@ -102,7 +118,9 @@ class Pair {
       this.upstream.destroySoon();
       this.onEnd();
     } else if (this.mode === 'delay') {
-      setTimeout(() => to.writable && to.write(bytes), DELAY_MS);
+      this.held.push({ bytes, to });
+      const last = this.held.at(-1);
+      this.after(DELAY_MS, () => this.release(this.held.indexOf(last!) + 1));
     } else {
       to.write(bytes);
     }

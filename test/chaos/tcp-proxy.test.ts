@@ -1,12 +1,12 @@
-import { createServer, type Server } from 'node:http';
-import { Agent, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { TcpProxy } from '../../chaos/tcp-proxy';
+import { Agent, createServer, request, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { DELAY_MS, TcpProxy } from '../../chaos/tcp-proxy';
 
 let server: Server;
 let proxy: TcpProxy;
 let requests: string[];
 let agent: Agent;
+let timers: { readonly ms: number; readonly callback: () => void }[];
 
 beforeEach(async () => {
   requests = [];
@@ -16,7 +16,8 @@ beforeEach(async () => {
     response.end(`answer to ${incoming.url}`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  proxy = await TcpProxy.listen();
+  timers = [];
+  proxy = await TcpProxy.listen((ms, callback) => timers.push({ ms, callback }));
   proxy.forwardTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 
@@ -95,6 +96,34 @@ test('half-open: the request arrives, its answer vanishes', async () => {
 test('delay: late, and whole', async () => {
   proxy.setMode('delay');
   const call = get('/1');
-  expect(await silent(call)).toBe(true);
+  await until(() => timers.length === 1);
+  expect(requests).toEqual([]);
+  expect(timers[0]!.ms).toBe(DELAY_MS);
+  timers[0]!.callback();
+  await until(() => timers.length === 2);
+  expect(requests).toEqual(['/1']);
+  timers[1]!.callback();
   expect(await call).toBe('answer to /1');
+});
+
+test('nothing overtakes delayed bytes when the delay ends, and its timers find nothing more to send', async () => {
+  proxy.setMode('delay');
+  const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1');
+  socket.write('GET /split HTTP/1.1\r\nhost: x\r\n');
+  await until(() => timers.length === 1);
+  proxy.setMode(undefined);
+  socket.write('connection: close\r\n\r\n');
+  await until(() => requests.length === 1);
+  timers[0]!.callback();
+  let answer = '';
+  for await (const bytes of socket) answer += String(bytes);
+  expect(answer).toContain('answer to /split');
+  expect(requests).toEqual(['/split']);
+});
+
+test('until it has a target it closes what connects', async () => {
+  const lone = await TcpProxy.listen(() => undefined);
+  const socket = connect(Number(new URL(lone.url).port), '127.0.0.1');
+  await new Promise((resolve) => socket.on('close', resolve));
+  await lone.close();
 });
