@@ -41,7 +41,7 @@ describe.each(['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'] as const)('%s', 
   });
 
   test('a killed worker’s leases move within failover + 2 s', async () => {
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const cluster = new Cluster(seed, 6, config);
       const workers = ['a', 'b', 'c'].map((name) => cluster.start(name));
       const [a, b, c] = workers as [Worker, Worker, Worker];
@@ -58,7 +58,7 @@ describe.each(['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'] as const)('%s', 
   });
 
   test('a new leader gives nothing to those whom the one before knew to be dead, however fresh their last report', async () => {
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const cluster = new Cluster(seed, 6, config);
       const workers = ['a', 'b', 'c', 'd'].map((name) => cluster.start(name));
       const atWork = (): boolean => counts(cluster, ...workers).every((leases) => leases > 0);
@@ -91,8 +91,10 @@ describe.each(['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'] as const)('%s', 
 });
 
 test('there is never more than one leader, whatever is lost, paused or killed', async () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const cluster = new Cluster(seed, 2, FAST);
+  // The shards are hardly read meanwhile: what is looked at is the lock.
+  const config = { ...FAST, idleTimeBetweenReadsMillis: 60_000, leaseAssignmentIntervalMillis: 10_000 };
+  for (let seed = 1; seed <= 15; seed++) {
+    const cluster = new Cluster(seed, 1, config);
     const workers = ['a', 'b', 'c', 'd'].map((name) => cluster.start(name));
     for (const { host } of workers) host.faults = { lost: 0.1, throttled: 0.05, latency: 300 };
     let most = 0;
@@ -109,7 +111,7 @@ test('there is never more than one leader, whatever is lost, paused or killed', 
 test.each(['WORKER_UTILIZATION_AWARE', 'LEASE_COUNT_BASED'] as const)(
   '%s: a leader that stops hands its leases over itself: nothing waits for the next leader, nothing is read twice',
   async (leaseAssignmentStrategy) => {
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const cluster = new Cluster(seed, 6, { ...FAST, leaseAssignmentStrategy });
       const workers = ['a', 'b', 'c'].map((name) => cluster.start(name));
       expect(await cluster.time.runUntil(() => settled(cluster, workers, [2, 2, 2]), 60_000)).toBe(true);
