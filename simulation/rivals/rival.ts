@@ -7,6 +7,7 @@ import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { dynamoFromSdk } from '../../consumer/kcl/adapters/dynamodb-sdk';
 import { noMetrics } from '../../consumer/kcl/adapters/system';
 import {
+  compareExtended,
   compareSequenceNumbers,
   isSentinel,
   type ExtendedSequenceNumber,
@@ -73,13 +74,16 @@ interface SinkSettings {
   readonly flushInterval: number;
 }
 
+const nameOf = ({ sequenceNumber, subSequenceNumber }: ExtendedSequenceNumber): string =>
+  `${sequenceNumber}.${subSequenceNumber}`;
+
 class SinkProcessor implements ShardRecordProcessor {
   private shardId = '';
   private buffer: KinesisClientRecord[] = [];
   private bytes = 0;
   private since = 0;
   /** The last record that was buffered: a batch that failed is delivered again. */
-  private last = '0';
+  private last: ExtendedSequenceNumber | undefined;
   /** Name of the buffer's object, once it was tried: a retry puts the same bytes under the same name. */
   private id: string | undefined;
   /** A checkpoint that is still to be written. */
@@ -97,11 +101,11 @@ class SinkProcessor implements ShardRecordProcessor {
   async processRecords({ records, checkpointer }: ProcessRecordsInput): Promise<void> {
     if (this.id !== undefined) await this.flush();
     for (const record of records) {
-      if (compareSequenceNumbers(record.sequenceNumber, this.last) <= 0) continue;
+      if (this.last !== undefined && compareExtended(record, this.last) <= 0) continue;
       if (this.buffer.length === 0) this.since = this.settings.clock.monotonic();
       this.buffer.push(record);
       this.bytes += record.data.length;
-      this.last = record.sequenceNumber;
+      this.last = record;
       if (this.isDue) await this.flush();
     }
     if (this.isDue) await this.flush();
@@ -118,7 +122,7 @@ class SinkProcessor implements ShardRecordProcessor {
     if (this.buffer.length === 0) return;
     const { sequenceNumber, subSequenceNumber } = this.buffer.at(-1)!;
     this.id ??= this.settings.uuid();
-    await this.put(this.rival.key(this.shardId, this.buffer[0]!.sequenceNumber, this.id));
+    await this.put(this.rival.key(this.shardId, nameOf(this.buffer[0]!), this.id));
     this.buffer = [];
     this.bytes = 0;
     this.id = undefined;
@@ -132,7 +136,7 @@ class SinkProcessor implements ShardRecordProcessor {
   }
 
   private async put(Key: string): Promise<void> {
-    const rows = this.buffer.map((record) => `${this.shardId}/${record.sequenceNumber}\n`);
+    const rows = this.buffer.map((record) => `${this.shardId}/${nameOf(record)}\n`);
     const input: PutObjectCommandInput = { Bucket: 'lake', Key, Body: Buffer.from(rows.join('')) };
     if (this.rival.createOnly) input.IfNoneMatch = '*';
     try {
@@ -236,11 +240,13 @@ export function judgeRival({ stream, bucket }: RivalServices): Totals {
   }
   for (const { shardId, records } of stream.shards.values()) {
     for (const { sequenceNumber, arrival, content } of records) {
-      const times = copies.get(`${shardId}/${sequenceNumber}`) ?? 0;
-      totals.elements += content.length;
-      if (times > 1) totals.duplicated += content.length;
-      else if (times === 0 && stream.isTrimmed(arrival)) totals.trimmed += content.length;
-      else if (times === 0) totals.lost += content.length;
+      for (const { sub } of content) {
+        const times = copies.get(`${shardId}/${nameOf({ sequenceNumber, subSequenceNumber: sub })}`) ?? 0;
+        totals.elements++;
+        if (times > 1) totals.duplicated++;
+        else if (times === 0 && stream.isTrimmed(arrival)) totals.trimmed++;
+        else if (times === 0) totals.lost++;
+      }
     }
   }
   return totals;
