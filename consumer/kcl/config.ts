@@ -37,8 +37,8 @@ export interface SchedulerConfig {
   readonly epsilonMillis: number;
   /**
    * Time between two looks at the lease table. KCL's is 2 × (failover + epsilon), which makes a failover last up to three
-   * failover times. Default here: a tenth of the failover time, at most 0.8 s, but at least 1 ms for each lease in the table, so that a
-   * worker reads at most about 1,000 rows a second. How often a worker looks is its own affair: the rows and their
+   * failover times. Default here: a tenth of the failover time, at most 0.8 s, but so rarely that a
+   * worker reads at most about 1,000 rows a second, and all workers together 100,000. How often a worker looks is its own affair: the rows and their
    * conditions are the same. @default derived as said
    */
   readonly leaseTakerIntervalMillis: number | undefined;
@@ -51,7 +51,7 @@ export interface SchedulerConfig {
   /** What a leader goes by. @default WORKER_UTILIZATION_AWARE */
   readonly leaseAssignmentStrategy: LeaseAssignmentStrategy;
   /**
-   * Time between two runs of the leader (KCL: 20000). Default here: as for `leaseTakerIntervalMillis`; loads are levelled every six
+   * Time between two runs of the leader (KCL: 20000). Default here: as for `leaseTakerIntervalMillis`, with 5,000 rows a second; loads are levelled every six
    * failover times as in KCL. @default derived as said
    */
   readonly leaseAssignmentIntervalMillis: number | undefined;

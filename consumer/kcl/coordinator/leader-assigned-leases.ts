@@ -41,6 +41,8 @@ const HEARTBEAT_FAILOVERS = 1 / 3;
 const BALANCING_FAILOVERS = 6;
 /** Two looks a little apart stay below two seconds. */
 const MAX_WANTED_MILLIS = 800;
+/** That a leader reads at most. */
+const ROWS_PER_SECOND = 5_000;
 
 export class LeaderAssignedLeases implements LeaseSource {
   private readonly reporter: WorkerMetricsReporter;
@@ -135,10 +137,11 @@ export class LeaderAssignedLeases implements LeaseSource {
     ]);
   }
 
-  /** As a worker looks that takes leases by count: short after a failure, and never more than about 1,000 rows a second. */
+  /** Of all workers only the leader reads the table, so it may often: the leases of a large one go on within failover + 2 looks, too. */
   private assignmentInterval(): number {
     if (this.options.assignmentInterval !== undefined) return this.options.assignmentInterval;
-    return Math.min(Math.max(this.lookInterval(), this.manager.tableSize), 2 * this.options.failoverTime);
+    const allowed = (1_000 * this.manager.tableSize) / ROWS_PER_SECOND;
+    return Math.min(Math.max(this.lookInterval(), allowed), 2 * this.options.failoverTime);
   }
 
   private lookInterval(): number {
