@@ -6,6 +6,9 @@ import { LeaseObserver } from './lease-observer';
 import type { LeaseRefresher } from './lease-refresher';
 import { decideLeasesToTake, type ObservedLease } from './lease-taking';
 
+/** Of a lease in a failover time. */
+const RENEWALS = 3;
+
 export interface LeaseTakerOptions {
   readonly refresher: LeaseRefresher;
   readonly workerId: string;
@@ -44,14 +47,20 @@ export class LeaseTaker {
    */
   async takeLeases(): Promise<number> {
     const scope = this.options.metrics.scope('TakeLeases');
+    const lookedAt = this.options.clock.monotonic();
     const leases = await this.look();
+    const tookLong = this.options.clock.monotonic() - lookedAt > this.options.failoverTime / RENEWALS / 2;
     this.options.onLook(this.rows);
     const { take, steal, counts } = decideLeasesToTake({
       ...this.options,
       leases: leases.filter(({ lease }) => !this.options.isBlocked(lease.leaseKey)),
     });
     let taken = 0;
-    for (const lease of [...take, ...steal]) if (await this.take(lease)) taken++;
+    for (const lease of take) if (await this.take(lease)) taken++;
+    for (const lease of steal) {
+      const fresh = tookLong ? await this.readAgain(lease) : lease;
+      if (fresh && (await this.take(fresh))) taken++;
+    }
     const wanted = take.length + steal.length;
     scope.add('TotalLeases', counts.totalLeases, 'Count');
     scope.add('NumWorkers', counts.numWorkers, 'Count');
@@ -75,6 +84,12 @@ export class LeaseTaker {
     const scanStart = this.options.clock.monotonic();
     this.rows = await this.options.refresher.listLeases();
     return this.observer.observe(this.rows, scanStart, this.options.clock.monotonic());
+  }
+
+  /** After a long look a live owner has renewed meanwhile, and the steal would fail, time and again. As in KCL. */
+  private async readAgain(seen: Lease): Promise<Lease | undefined> {
+    const lease = await this.options.refresher.getLease(seen.leaseKey);
+    return lease?.leaseOwner === seen.leaseOwner && lease?.checkpointOwner === undefined ? lease : undefined;
   }
 
   private async take(lease: Lease): Promise<boolean> {

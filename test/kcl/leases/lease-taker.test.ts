@@ -63,6 +63,37 @@ describe('LeaseTaker (DynamoDBLeaseTakerIntegrationTest)', () => {
     expect(await bench.row('1')).toMatchObject({ ownerSwitchesSinceCheckpoint: 0 });
   });
 
+  test('after a long look the row to steal is read again: its owner renews meanwhile (DynamoDBLeaseTakerTest)', async () => {
+    const bench = new LeaseBench();
+    bench.put(lease('1', { leaseOwner: 'other' }), lease('2', { leaseOwner: 'other' }));
+    const renew = (owner = 'other'): void => {
+      for (const row of ['1', '2']) {
+        const leaseCounter = Number(bench.table.rows.get(row)!['leaseCounter']!.N) + 1;
+        bench.put(lease(row, { leaseOwner: owner, leaseCounter }));
+      }
+    };
+    const taker = bench.taker({ onLook: () => renew() });
+    expect(await bench.wait(taker.takeLeases())).toBe(0);
+    const slowly = (owner: string) => {
+      const { refresher } = bench;
+      const listLeases = refresher.listLeases.bind(refresher);
+      const slow = Object.assign(Object.create(refresher) as typeof refresher, {
+        listLeases: async () => {
+          const rows = await listLeases();
+          await bench.time.sleep(2_000);
+          renew(owner);
+          return rows;
+        },
+      });
+      return bench.taker({ refresher: slow });
+    };
+    expect(await bench.wait(slowly('other').takeLeases())).toBe(1);
+    expect(bench.held()).toHaveLength(1);
+    // Owned by a third by now: what was decided does not hold any more.
+    for (const row of ['1', '2']) bench.put(lease(row, { leaseOwner: 'other' }));
+    expect(await bench.wait(slowly('third').takeLeases())).toBe(0);
+  });
+
   test('a take that another’s write overtook fails', async () => {
     const bench = new LeaseBench();
     bench.put(lease('1'));
