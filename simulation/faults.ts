@@ -36,6 +36,8 @@ export type Fault = { readonly at: number } & (
       readonly ms: number;
     }
   | { readonly kind: 'split' | 'merge'; readonly pick: number }
+  /** A device that was offline sends one reading of `age` milliseconds before the last hour's end; may come after the rest. */
+  | { readonly kind: 'straggler'; readonly age: number }
   /**
    * Every worker dies, or stands still, and none is there until the stream has trimmed what was not read. All that follows
    * moves by as much.

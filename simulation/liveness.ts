@@ -1,5 +1,4 @@
 /** I8: what is still to be done once the faults have stopped, and who does it. */
-import { parsePosition } from '../consumer/lake/position';
 import type { SegmentItem } from '../consumer/lake/registry-items';
 import type { VirtualTime } from '../test/kcl/support/virtual-time';
 import type { Fleet } from './fleet';
@@ -31,16 +30,15 @@ export async function unrest(system: System): Promise<string[]> {
 
 async function shardsUnread({ stream, observer }: System): Promise<string[]> {
   const waiting: string[] = [];
-  for (const { shardId, records, closed } of stream.shards.values()) {
+  for (const shard of stream.shards.values()) {
+    const { shardId, records, closed } = shard;
     const head = observer.heads.get(shardId);
-    const readable = records.filter(({ arrival }) => !stream.isTrimmed(arrival));
-    const last = readable.at(-1);
-    const end = head && parsePosition(head.end)?.sequence;
     if (head === undefined) {
-      if (readable.length > 0 || !closed) waiting.push(`${shardId} has no head`);
+      const isReadable = records.some(({ arrival }) => !stream.isTrimmed(arrival));
+      if (isReadable || !closed) waiting.push(`${shardId} has no head`);
       continue;
     }
-    if (last !== undefined && (end === undefined || end < last.sequenceNumber)) waiting.push(`${shardId} is not read`);
+    if (observer.firstUncommitted(shard, head) !== undefined) waiting.push(`${shardId} is not read`);
     if (head.pending !== undefined) waiting.push(`${shardId} has an intent`);
     if (closed && !head.finished) waiting.push(`${shardId} is closed and not finished`);
   }

@@ -1,7 +1,7 @@
 /** Invariants that hold after every single write, by whoever: a violation is found where it happens. */
 import { compareExtended } from '../consumer/kcl/common/extended-sequence-number';
 import { parseHead, type Head, type Pending } from '../consumer/lake/append/head';
-import { comparePositions, parsePosition } from '../consumer/lake/position';
+import { comparePositions, parsePosition, type RecordPosition } from '../consumer/lake/position';
 import { segmentName } from '../consumer/lake/registry-items';
 import { CONTENT_HASH } from '../consumer/lake/stores/object-store';
 import type { GenerationInputs, PartitionManifest, SegmentReference } from '../lib/contracts/documents';
@@ -26,9 +26,8 @@ export function objectName(key: string): ObjectName {
   return { shardId: parts.slice(0, -3).join('-'), start, end, id };
 }
 
-/** True where the record's `element` lies in the range that the object's name gives. */
-export function isInRange({ start, end }: ObjectName, sequence: string, element: number): boolean {
-  const place = { sequence, sub: 0, element };
+/** True where the element lies in the range that the object's name gives. */
+export function isInRange({ start, end }: ObjectName, place: RecordPosition): boolean {
   const from = parsePosition(start);
   return (from === undefined || comparePositions(place, from) > 0) && comparePositions(place, parsePosition(end)!) <= 0;
 }
@@ -135,15 +134,18 @@ export class Observer {
   }
 
   /** The first record that the stream still has and the head does not cover. */
-  private firstUncommitted(
+  firstUncommitted(
     shard: ShardLogOf<Elements>,
     head: Head,
-  ): { sequenceNumber: string; arrival: number } | undefined {
+  ): { readonly sequenceNumber: string; readonly arrival: number } | undefined {
     const end = parsePosition(head.end);
-    return shard.records.find(({ sequenceNumber, arrival }) => {
+    return shard.records.find(({ sequenceNumber, arrival, content }) => {
       if (this.stream.isTrimmed(arrival)) return false;
       if (end === undefined) return true;
-      const order = comparePositions({ sequence: sequenceNumber, sub: 0, element: 0 }, { ...end, element: 0 });
+      const order = comparePositions(
+        { sequence: sequenceNumber, sub: content.at(-1)!.sub, element: 0 },
+        { ...end, element: 0 },
+      );
       return order > 0 || (order === 0 && head.partial);
     });
   }
@@ -207,9 +209,10 @@ export class Observer {
       const mine = ranges.filter((range) => range.shardId === shardId);
       for (const { sequenceNumber, arrival, content } of records) {
         if (arrival >= until || this.stream.isTrimmed(arrival)) continue;
-        content.forEach((element, at) => {
+        content.forEach((element) => {
+          const { sub, index: at } = element;
           if (element.expect !== 'reading' || Math.floor(element.reading.time / HOUR) * HOUR !== start) return;
-          if (mine.some((range) => isInRange(range, sequenceNumber, at))) return;
+          if (mine.some((range) => isInRange(range, { sequence: sequenceNumber, sub, element: at }))) return;
           this.violate(`I6 ${key}: frozen without ${shardId} ${sequenceNumber}.${at}, which arrived in time`);
         });
       }

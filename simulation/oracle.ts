@@ -42,6 +42,7 @@ interface Registered {
   readonly arrival: number;
   readonly shardId: string;
   readonly sequence: string;
+  readonly sub: number;
   readonly element: number;
 }
 
@@ -54,7 +55,7 @@ function rowsOf<Kind>(rows: readonly Row[], test: (row: { pk: string; sk: string
 /** Every element of the stream ended in exactly one place. @returns the readings that did in a segment */
 async function checkElements(rest: AtRest, totals: Totals): Promise<Registered[]> {
   const { stream, bucket, registry, observer } = rest;
-  /** `<shard>/<sequence>.<element>` → builds that made it a reading, and that quarantined it. */
+  /** `<shard>/<sequence>.<sub>.<element>` → builds that made it a reading, and that quarantined it. */
   const found = new Map<string, { readings: string[]; quarantined: string[] }>();
   const of = (place: string) => {
     const known = found.get(place) ?? { readings: [], quarantined: [] };
@@ -73,7 +74,7 @@ async function checkElements(rest: AtRest, totals: Totals): Promise<Registered[]
     const { shardId } = objectName(key);
     const build = object.metadata['code-version']!;
     segment.sequence.forEach((sequence, row) =>
-      of(`${shardId}/${sequence}.${segment.element[row]}`).readings.push(build),
+      of(`${shardId}/${sequence}.${segment.sub[row]}.${segment.element[row]}`).readings.push(build),
     );
   }
   const registered = new Set(segments.map(({ key }) => key));
@@ -82,7 +83,9 @@ async function checkElements(rest: AtRest, totals: Totals): Promise<Registered[]
     if (!observer.committed.has(objectName(key).id)) continue;
     for (const line of Buffer.from(body).toString('utf8').trimEnd().split('\n')) {
       const entry = JSON.parse(line) as QuarantineEntry;
-      of(`${entry.shardId}/${entry.sequenceNumber}.${entry.element}`).quarantined.push(metadata['code-version']!);
+      of(`${entry.shardId}/${entry.sequenceNumber}.${entry.subSequenceNumber}.${entry.element}`).quarantined.push(
+        metadata['code-version']!,
+      );
     }
   }
   for (const key of [...bucket.keys('readings/'), ...bucket.keys('quarantine/')]) {
@@ -93,9 +96,10 @@ async function checkElements(rest: AtRest, totals: Totals): Promise<Registered[]
   const readings: Registered[] = [];
   for (const { shardId, records } of stream.shards.values()) {
     for (const { sequenceNumber: sequence, arrival, content } of records) {
-      content.forEach((expected, element) => {
+      content.forEach((expected) => {
         totals.elements++;
-        const place = `${shardId}/${sequence}.${element}`;
+        const { sub, index: element } = expected;
+        const place = `${shardId}/${sequence}.${sub}.${element}`;
         const { readings: taken, quarantined } = found.get(place) ?? { readings: [], quarantined: [] };
         found.delete(place);
         const times = taken.length + quarantined.length;
@@ -108,7 +112,7 @@ async function checkElements(rest: AtRest, totals: Totals): Promise<Registered[]
         if (isReading !== (taken.length === 1))
           observer.violate(`I1 ${place} by ${build} should be ${expected.expect}`);
         if (taken.length === 1 && expected.expect !== 'quarantine') {
-          readings.push({ reading: expected.reading, arrival, shardId, sequence, element });
+          readings.push({ reading: expected.reading, arrival, shardId, sequence, sub, element });
         }
       });
     }
@@ -155,6 +159,7 @@ const before = (a: Registered, b: Registered): number =>
   a.arrival - b.arrival ||
   (a.shardId < b.shardId ? -1 : a.shardId > b.shardId ? 1 : 0) ||
   (a.sequence < b.sequence ? -1 : a.sequence > b.sequence ? 1 : 0) ||
+  a.sub - b.sub ||
   a.element - b.element;
 
 /** Each reading once, by device and time. */

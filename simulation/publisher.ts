@@ -1,5 +1,6 @@
 /** What devices publish: on time, late, out of order, twice, in arrays, malformed. */
 import { telemetryTopic } from '../lib/contracts/topics';
+import { aggregate } from '../test/kcl/support/kpl';
 import type { VirtualTime } from '../test/kcl/support/virtual-time';
 import type { Random } from './random';
 import type { Stream } from './services/stream';
@@ -17,7 +18,8 @@ export interface PublishedReading {
 export type Element =
   { readonly expect: 'reading' | 'by-build'; readonly reading: PublishedReading } | { readonly expect: 'quarantine' };
 
-export type Elements = readonly Element[];
+/** Everything in one record of the stream, with the user record (of an aggregate) and the place in its array. */
+export type Elements = readonly (Element & { readonly sub: number; readonly index: number })[];
 
 export const MAXIMUM_AHEAD_MS = 300_000;
 const DEVICES = 5;
@@ -25,7 +27,7 @@ const DEVICES = 5;
 interface Payload {
   readonly device: string;
   readonly body: string;
-  readonly elements: Elements;
+  readonly elements: readonly Element[];
 }
 
 interface Part {
@@ -55,6 +57,8 @@ export class Publisher {
     private readonly stream: Stream<Elements>,
     /** Event times are mostly before this instant, so that their hours come to an end within the run. */
     private readonly lastHourEnd: number,
+    /** Whether some records are KPL aggregates; not drawn from `random`, whose payloads stay the same with it. */
+    private readonly aggregates: Random | undefined,
   ) {}
 
   async publish(): Promise<void> {
@@ -63,7 +67,7 @@ export class Publisher {
     const payload = again ? random.pick(this.recent) : this.payload();
     if (!again) this.recent = [...this.recent.slice(-30), payload];
     // A gateway's retry puts the same bytes twice within one millisecond now and then.
-    for (let copies = random.chance(0.08) ? 2 : 1; copies > 0; copies--) await this.put(payload);
+    for (let copies = random.chance(0.08) ? 2 : 1; copies > 0; copies--) await this.put(this.aggregated(payload));
   }
 
   /** One reading of so many milliseconds before the last hour's end. */
@@ -72,13 +76,33 @@ export class Publisher {
     const time = this.lastHourEnd - age;
     const reading = { device, time, temperature: 20 + this.random.below(100) / 10, humidity: 50, messageId: undefined };
     const body = JSON.stringify({ timestamp: time, temperature: reading.temperature, humidity: 50 });
-    await this.put({ device, body, elements: [{ expect: 'reading', reading }] });
+    await this.put([{ device, body, elements: [{ expect: 'reading', reading }] }]);
   }
 
-  private async put({ device, body, elements }: Payload): Promise<void> {
+  /** A gateway that aggregates puts what it sent of the device before into the same record once more. */
+  private aggregated(payload: Payload): readonly Payload[] {
+    if (this.aggregates?.chance(0.1) !== true) return [payload];
+    const before = this.recent.filter(({ device }) => device === payload.device);
+    return [payload, ...before.slice(-1 - this.aggregates.below(3))];
+  }
+
+  /** @param payloads Of one device; several are aggregated. */
+  private async put(payloads: readonly Payload[]): Promise<void> {
+    const { device } = payloads[0]!;
     const topic = telemetryTopic(USE_CASE, device);
-    const envelope = { payload: Buffer.from(body).toString('base64'), topic, device, received: this.time.now() };
-    await this.stream.put(device, Buffer.from(JSON.stringify(envelope)), elements).catch(() => undefined);
+    const envelopes = payloads.map(({ body }) =>
+      Buffer.from(
+        JSON.stringify({ payload: Buffer.from(body).toString('base64'), topic, device, received: this.time.now() }),
+      ),
+    );
+    const data =
+      envelopes.length === 1
+        ? envelopes[0]!
+        : aggregate(envelopes.map((envelope) => ({ partitionKey: device, data: envelope })));
+    const elements = payloads.flatMap((payload, sub) =>
+      payload.elements.map((element, index) => ({ ...element, sub, index })),
+    );
+    await this.stream.put(device, data, elements).catch(() => undefined);
   }
 
   private payload(): Payload {

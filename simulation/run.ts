@@ -21,7 +21,8 @@ import { HOUR } from './use-case';
 export const DEFAULT_FAULT_RATE = 0.02;
 /** The longest that all may take to come to rest once the faults have stopped. */
 const REST_LIMIT_MS = 1_800_000;
-const MEMORY_INTERVAL_MS = 400;
+/** Requests from one look at the buffers to the next. */
+const REQUESTS_PER_LOOK = 10;
 /** Two hours are over at the start, and one ends within the window. */
 const HOUR_END = Date.parse('2026-03-04T03:00:00Z');
 
@@ -85,7 +86,6 @@ class Run {
   private readonly digest = createHash('sha256');
   private readonly armed: Extract<Fault, { kind: 'call' }>[] = [];
   private scheduleDone = false;
-  private ended = false;
 
   constructor(private readonly options: RunOptions) {
     const { seed, mutant } = options;
@@ -110,6 +110,8 @@ class Run {
       this.requests++;
       if (outcome !== 'applied' && outcome !== 'landed late') this.failedRequests++;
       this.note(`${name} ${request}: ${outcome}`);
+      if (this.requests % REQUESTS_PER_LOOK > 0) return;
+      for (const task of this.fleet.overBudget()) this.observer.violate(`I10 ${task}`);
     };
     this.fleet = new Fleet({
       seed,
@@ -144,13 +146,11 @@ class Run {
     await this.stream.create(this.size.shards);
     for (let slot = 0; slot < this.size.slots; slot++) this.fleet.start(slot);
     void this.schedule();
-    void this.watchMemory();
     const stop = (): boolean =>
       this.scheduleDone || (this.options.hasty === true && this.observer.violations.length > 0);
     await this.time.runUntil(stop, 72 * HOUR);
     let totals: Totals | undefined;
     if (!this.options.hasty || this.observer.violations.length === 0) totals = await this.settle();
-    this.ended = true;
     this.fleet.end();
     this.training.end();
     const { violations, commits, seals } = this.observer;
@@ -171,17 +171,12 @@ class Run {
     };
   }
 
-  private async watchMemory(): Promise<void> {
-    while (!this.ended) {
-      await this.time.sleep(MEMORY_INTERVAL_MS);
-      for (const task of this.fleet.overBudget()) this.observer.violate(`I10 ${task}`);
-    }
-  }
-
   /** Publishes and lets the faults happen, each at its time; an outage moves all that follows. */
   private async schedule(): Promise<void> {
-    const random = new Random(this.options.seed, 'publisher');
-    const publisher = new Publisher(random, this.time, this.stream, HOUR_END);
+    const { seed } = this.options;
+    const random = new Random(seed, 'publisher');
+    const aggregates = new Random(seed, 'aggregates');
+    const publisher = new Publisher(random, this.time, this.stream, HOUR_END, aggregates);
     const { publishes: count, window } = this.size;
     const publishes = Array.from({ length: count }, () => random.below(window));
     const items: { readonly at: number; readonly fault?: Fault }[] = [
@@ -195,7 +190,7 @@ class Run {
       if (fault === undefined) await publisher.publish();
       else {
         this.note(`fault ${describeFault(fault)}`);
-        shift += await this.apply(fault);
+        shift += await this.apply(fault, publisher);
       }
     }
     this.armed.length = 0;
@@ -205,7 +200,7 @@ class Run {
   }
 
   /** @returns by how much all later times move */
-  private async apply(fault: Fault): Promise<number> {
+  private async apply(fault: Fault, publisher: Publisher): Promise<number> {
     const { fleet, stream } = this;
     if (fault.kind !== 'call') this.faultsHit++;
     switch (fault.kind) {
@@ -241,6 +236,9 @@ class Run {
       case 'outage':
         fleet.outage(fault.ms);
         return fault.ms;
+      case 'straggler':
+        await publisher.straggler(fault.age);
+        return 0;
       case 'standstill':
         fleet.standstill(fault.ms);
         return fault.ms;

@@ -65,7 +65,6 @@ export class Training {
 
   constructor(private readonly options: TrainingOptions) {
     this.random = new Random(options.seed, 'training');
-    void this.poll();
   }
 
   sealed(manifestKey: string): void {
@@ -104,20 +103,26 @@ export class Training {
     const copies = this.random.chance(0.2) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const messageId = `event-${this.sent++}`;
-      const visibleAt = this.options.time.monotonic() + this.random.below(LATEST_EVENT_MS);
-      this.messages.push({ messageId, body: JSON.stringify(event), visibleAt });
+      const message = { messageId, body: JSON.stringify(event), visibleAt: 0 };
+      this.messages.push(message);
+      this.hide([message], this.random.below(LATEST_EVENT_MS));
     }
   }
 
-  private async poll(): Promise<void> {
+  /** They are received after so many milliseconds, unless they are deleted by then. */
+  private hide(messages: readonly Message[], ms: number): void {
     const { time } = this.options;
-    while (!this.ended) {
-      await time.sleep(POLL_MS);
-      const visible = this.messages.filter(({ visibleAt }) => visibleAt <= time.monotonic()).slice(0, BATCH_SIZE);
-      if (visible.length === 0 || this.invocations >= MAXIMUM_INVOCATIONS) continue;
-      for (const message of visible) message.visibleAt = time.monotonic() + VISIBILITY_TIMEOUT_MS;
-      void this.invoke(visible);
-    }
+    for (const message of messages) message.visibleAt = time.monotonic() + ms;
+    time.after(ms, () => this.receive());
+  }
+
+  private receive(): void {
+    const { time } = this.options;
+    const visible = this.messages.filter(({ visibleAt }) => visibleAt <= time.monotonic()).slice(0, BATCH_SIZE);
+    if (visible.length === 0 || this.ended) return;
+    if (this.invocations >= MAXIMUM_INVOCATIONS) return this.hide(visible, POLL_MS);
+    this.hide(visible, VISIBILITY_TIMEOUT_MS);
+    void this.invoke(visible);
   }
 
   private async invoke(messages: readonly Message[]): Promise<void> {

@@ -5,20 +5,16 @@ import { simulate } from '../../simulation/run';
 beforeAll(() => void jest.spyOn(console, 'log').mockImplementation(() => undefined));
 afterAll(() => jest.restoreAllMocks());
 
-test.each([1, 2, 3, 4])(
-  'seed %i: nothing lost, nothing twice, nothing stuck',
-  async (seed) => {
-    const result = await simulate({ seed });
-    expect(result.violations).toEqual([]);
-    expect(result.commits).toBeGreaterThan(0);
-    expect(result.seals).toBeGreaterThan(0);
-    expect(result.executions).toBeGreaterThan(0);
-  },
-  120_000,
-);
+test.each([1, 2, 4, 8])('seed %i: nothing lost, nothing twice, nothing stuck', async (seed) => {
+  const result = await simulate({ seed });
+  expect(result.violations).toEqual([]);
+  expect(result.commits).toBeGreaterThan(0);
+  expect(result.seals).toBeGreaterThan(0);
+  expect(result.executions).toBeGreaterThan(0);
+});
 
 test('one seed, one history', async () => {
-  const [first, second] = [await simulate({ seed: 5 }), await simulate({ seed: 5 })];
+  const [first, second] = [await simulate({ seed: 8 }), await simulate({ seed: 8 })];
   expect(second.history).toBe(first.history);
-  expect((await simulate({ seed: 6 })).history).not.toBe(first.history);
+  expect((await simulate({ seed: 9 })).history).not.toBe(first.history);
 });
