@@ -18,8 +18,11 @@ export interface EnvelopeFault extends Fault {
   readonly received?: number;
 }
 
-/** A 128 KiB payload is 171 KiB in base64; nothing near this limit was written by a rule. */
-const MAXIMUM_ENVELOPE_BYTES = 16 * 1024 * 1024;
+/**
+ * A 128 KiB payload is 171 KiB in base64; nothing near this limit was written by a rule. A Kinesis record may have 10 MiB, and
+ * JSON.parse takes seconds and hundreds of megabytes for a million keys.
+ */
+const MAXIMUM_ENVELOPE_BYTES = 1024 * 1024;
 /** Years of five digits have no place in a `dt=YYYY-MM-DD` key. */
 export const YEAR_10000 = Date.UTC(10_000, 0, 1);
 

@@ -31,25 +31,38 @@ export function nestsDeeperThan(bytes: Uint8Array, limit: number): boolean {
   return false;
 }
 
-/** The text of element `index` of a valid JSON array, as the device wrote it, without white space around it. */
-export function arrayElementText(bytes: Uint8Array, index: number): Uint8Array {
-  let depth = 0;
-  let element = 0;
-  let start = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) at = endOfString(bytes, at) - 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (++depth === 1) start = at + 1;
-    } else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth > 0) continue;
-    else if ((byte === COMMA && depth === 1) || depth === 0) {
-      if (depth === 0 && byte !== CLOSE_BRACKET) continue;
-      if (element === index) return trim(bytes, start, at);
-      element++;
-      start = at + 1;
-    }
+/** The texts of a valid JSON array's elements, as the device wrote them, in one pass over all of them. */
+export class ArrayElements {
+  private at: number;
+  private index = 0;
+
+  constructor(private readonly bytes: Uint8Array) {
+    this.at = bytes.indexOf(OPEN_BRACKET) + 1;
   }
-  return bytes.subarray(0, 0);
+
+  /** Without white space around it. @param index Not below that of the call before. */
+  text(index: number): Uint8Array {
+    while (this.index < index) this.pass();
+    const start = this.at;
+    this.pass();
+    return trim(this.bytes, start, this.at - 1);
+  }
+
+  /** Goes to the position after the comma or bracket that ends the element. */
+  private pass(): void {
+    const { bytes } = this;
+    let depth = 0;
+    let { at } = this;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at];
+      if (byte === QUOTE) at = endOfString(bytes, at) - 1;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
+      else if (byte === COMMA && depth === 0) break;
+      else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth < 0) break;
+    }
+    this.at = at + 1;
+    this.index++;
+  }
 }
 
 function trim(bytes: Uint8Array, from: number, to: number): Uint8Array {

@@ -8,7 +8,7 @@ import type { KinesisClientRecord } from '../kcl/processor';
 import { newReading, type DecodedReading, type DecodeResult, type ReadingSink } from './decoded-reading';
 import { isEnvelopeFault, openEnvelope } from './envelope';
 import { ContentHash, hashDevice } from './hash';
-import { arrayElementText, nestsDeeperThan } from './json-scan';
+import { ArrayElements, nestsDeeperThan } from './json-scan';
 import { MAXIMUM_DEPTH, MAXIMUM_PAYLOAD_BYTES, UNKNOWN_USE_CASE, type Fault } from './reasons';
 import type { ReadingSchema } from './schema';
 import { validateReading, type EventTimeLimits } from './validate';
@@ -83,10 +83,11 @@ export class SlowPath {
     reading.device = envelope.device;
     reading.deviceHash = hashDevice(envelope.device);
     reading.received = envelope.received;
+    const texts = new ArrayElements(envelope.payload);
     for (let at = fromElement; at < elements.length; at++) {
       const fault = validateReading(elements[at], schema, envelope.device, envelope.received, this.limits, reading);
       if (fault !== undefined) {
-        const raw = Array.isArray(parsed.value) ? arrayElementText(envelope.payload, at) : envelope.payload;
+        const raw = Array.isArray(parsed.value) ? texts.text(at) : envelope.payload;
         sink.quarantine(this.entry(record, fault, envelope, raw, at));
         continue;
       }

@@ -1,7 +1,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { hashDevice } from '../../consumer/readings/hash';
-import { arrayElementText } from '../../consumer/readings/json-scan';
+import { ArrayElements } from '../../consumer/readings/json-scan';
 import { Batch } from '../../consumer/lake/append/batch';
 import type { KinesisClientRecord } from '../../consumer/kcl/processor';
 import { BASE, decoder, enveloped, HOUR, limits, raw } from '../lake/support/telemetry';
@@ -214,10 +214,9 @@ test('any JSON array gives one row or entry for each element, with the text that
       const payload = Buffer.from(JSON.stringify(elements, null, 1));
       const batch = decode(enveloped(payload));
       expect(rows(batch) + batch.quarantined.length).toBe(elements.length);
+      const texts = new ArrayElements(payload);
       elements.forEach((element, at) => {
-        expect(JSON.parse(Buffer.from(arrayElementText(payload, at)).toString())).toEqual(
-          JSON.parse(JSON.stringify(element)),
-        );
+        expect(JSON.parse(Buffer.from(texts.text(at)).toString())).toEqual(JSON.parse(JSON.stringify(element)));
       });
     }),
     { seed: 11, numRuns: 300 },
