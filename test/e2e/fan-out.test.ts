@@ -1,4 +1,7 @@
-/** An environment that reads by enhanced fan-out, from its templates: the consumer is registered, and the task subscribes by it. */
+/**
+ * An environment that reads by enhanced fan-out and publishes KCL's metrics, from its templates: the consumer is registered, the
+ * task subscribes by it and writes the metrics into its log.
+ */
 import { App } from 'aws-cdk-lib';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -21,10 +24,23 @@ function synthesizeWithFanOut(outdir: string): void {
   const app = new App({ outdir, context: cdkJson.context, builtinCloudFormationValidation: false });
   const config = {
     ...local,
-    consumer: { ...local.consumer, tasks: { mode: 'fixed', count: 1 }, retrieval: 'fan-out' },
+    consumer: { ...local.consumer, tasks: { mode: 'fixed', count: 1 }, retrieval: 'fan-out', metricsLevel: 'SUMMARY' },
   } as const;
   new PipelineStage(app, 'Telemetry-local', { config, useCases, bundle: bundleConsumer() });
   app.synth();
+}
+
+interface EmbeddedMetric {
+  readonly _aws: { readonly CloudWatchMetrics: readonly { readonly Namespace: string }[] };
+  readonly Operation?: string;
+}
+
+function embeddedMetrics(logs: string): EmbeddedMetric[] {
+  return (readdirSync(logs, { recursive: true }) as string[])
+    .filter((leaf) => leaf.includes('Consumer') && leaf.endsWith('.log'))
+    .flatMap((leaf) => readFileSync(path.join(logs, leaf), 'utf8').split('\n'))
+    .filter((line) => line.includes('"_aws"'))
+    .map((line) => JSON.parse(line) as EmbeddedMetric);
 }
 
 test('a reading that a device publishes is pushed to the task and becomes a segment; nothing is polled', async () => {
@@ -54,6 +70,18 @@ test('a reading that a device publishes is pushed to the task and becomes a segm
     const operations = new Set(requests.map((line) => (JSON.parse(line) as { operation: string }).operation));
     expect([...operations]).toEqual(expect.arrayContaining(['DescribeStreamConsumer', 'SubscribeToShard']));
     expect([...operations].filter((operation) => /GetRecords|GetShardIterator/.test(operation))).toEqual([]);
+    const metrics = embeddedMetrics(path.join(state, 'logs')).filter(
+      ({ _aws }) => _aws.CloudWatchMetrics[0]?.Namespace === run.outputs['LeaseTableName'],
+    );
+    const of = (operation: string): object | undefined => metrics.find(({ Operation }) => Operation === operation);
+    expect(of('ProcessTask')).toMatchObject({
+      ShardId: expect.stringMatching(/^shardId-/),
+      MillisBehindLatest: expect.anything(),
+    });
+    expect(of('ApplicationTracker')).toMatchObject({ MillisBehindLatest: expect.anything() });
+    // Measured in the renewer thread.
+    expect(of('RenewAllLeases')).toMatchObject({ CurrentLeases: expect.anything(), LostLeases: expect.anything() });
+    expect(of('LeaseAssignmentManager')).toMatchObject({ NumWorkers: expect.anything() });
   } finally {
     await run.stop();
     rmSync(state, { recursive: true, force: true });
