@@ -93,7 +93,11 @@ export async function compare(lake: Lake, expected: Expected, sealed: readonly S
   for (const { partition, generation } of sealed) {
     const hour = `${useCase.name} ${partitionHour(partition)}`;
     const wanted = windowsOf(expected, partitionStart(partition));
-    const found = await sealedWindows(lake, useCase, partition, generation);
+    const found = new Map<string, number[]>();
+    for (const [window, values] of await sealedWindows(lake, useCase, partition, generation)) {
+      if (found.has(window)) problems.push(`${hour}: window ${window} is there twice`);
+      found.set(window, values);
+    }
     for (const [window, values] of wanted) {
       const got = found.get(window);
       if (got === undefined) problems.push(`${hour}: window ${window} is missing`);
@@ -128,13 +132,14 @@ function windowsOf({ useCase, devices }: Expected, hourStart: number): Map<strin
   return windows;
 }
 
+/** As `windowsOf`, in the order of the rows. */
 async function sealedWindows(
   lake: Lake,
   useCase: UseCase,
   partition: Partition,
   generation: number,
-): Promise<Map<string, number[]>> {
-  const windows = new Map<string, number[]>();
+): Promise<[string, number[]][]> {
+  const windows: [string, number[]][] = [];
   const names = ['readings', ...useCase.features.map(({ name }) => name)];
   const manifest = await readJson<PartitionManifest>(lake.objects, manifestKey(partition, generation));
   for (const { key } of manifest?.parts ?? []) {
@@ -142,7 +147,7 @@ async function sealedWindows(
     const columns = await readParquet(bytes!.slice().buffer as ArrayBuffer, ['device', 'window_start', ...names]);
     columns.get('device')!.forEach((device, row) => {
       const values = names.map((name) => (columns.get(name)![row] as number | null) ?? NaN);
-      windows.set(`${String(device)} ${String(columns.get('window_start')![row])}`, values);
+      windows.push([`${String(device)} ${String(columns.get('window_start')![row])}`, values]);
     });
   }
   return windows;
