@@ -80,7 +80,7 @@ export interface ConsumerConfig {
    */
   readonly clientVersionConfig?: ClientVersionConfig;
   /**
-   * KCL's: which of its metrics are published.
+   * KCL's: which of its metrics are published. `SUMMARY` is five for each shard, and some twenty for the application.
    * @default 'SUMMARY'
    */
   readonly metricsLevel?: MetricsLevel;
