@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { compareExtended, Sentinel } from '../../consumer/kcl';
 import type { Application } from './application';
-import type { StoredRecord } from './stream';
+import type { StoredRecord, Stream } from './stream';
 import { kindOf, type Kind, type Note } from './worker-process';
 
 /** Sequence numbers or sentinels. */
@@ -25,6 +25,13 @@ interface Processor {
   endedAt?: number;
 }
 
+/** What is judged: an application, or what a test makes up. */
+export interface Delivered {
+  readonly stream: Pick<Stream, 'parents' | 'read' | 'written'>;
+  /** In the order of time. */
+  readonly notes: readonly Note[];
+}
+
 export interface Deliveries {
   readonly records: number;
   readonly deliveries: number;
@@ -41,8 +48,7 @@ export interface Deliveries {
  * checkpoint is none before the predecessor's last; a child began after its parents' ends; every record was processed. So
  * a record that was processed twice lies between a checkpoint and a takeover.
  */
-export async function checkDeliveries(application: Application): Promise<Deliveries> {
-  const { stream, notes } = application;
+export async function checkDeliveries({ stream, notes }: Delivered): Promise<Deliveries> {
   const parents = await stream.parents();
   const processors = processorsOf(notes);
   for (const shardId of parents.keys()) {
@@ -58,7 +64,7 @@ export async function checkDeliveries(application: Application): Promise<Deliver
     );
   }
   const inherited = checkParents(processors, parents);
-  const { processed } = application;
+  const processed = notes.filter(({ event }) => event === 'record').map(({ detail }) => detail);
   const records = new Set(processed).size;
   assert.equal(records, stream.written.length, 'records processed');
   return { records, deliveries: processed.length, duplicates: processed.length - records, ...inherited };
