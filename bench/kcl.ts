@@ -6,9 +6,10 @@ import { integerOption, parseCommand, runCommand, stopSignal, UserError } from '
 import { deaggregateSection } from './deaggregate';
 import { failoverSection } from './failover/section';
 import { fetchSection } from './fetch';
+import { leasesSection } from './lease-assignment/section';
 import type { Section, SectionOptions } from './section';
 
-const SECTIONS: readonly Section[] = [fetchSection, deaggregateSection, failoverSection];
+const SECTIONS: readonly Section[] = [fetchSection, deaggregateSection, leasesSection, failoverSection];
 
 const USAGE = `npm run bench:kcl -- [section...] [options]
   sections: ${SECTIONS.map(({ name }) => name).join(', ')}; without any, all of them in this order
@@ -16,8 +17,14 @@ const USAGE = `npm run bench:kcl -- [section...] [options]
   --shards <n>         shards of the lease assignment's simulation (10000)
   --workers <n>        its workers (500); a fifth of them is added, and killed
   --failovers <n>      failovers of each kind (5)
+  --signal <name>      only those by SIGKILL, or by SIGTERM
   --failover-time <ms> failoverTimeMillis of the failovers (10000)
   --json               one object on stdout`;
+
+function signalOption(text: string | undefined): SectionOptions['failoverSignal'] {
+  if (text === undefined || text === 'SIGKILL' || text === 'SIGTERM') return text;
+  throw new UserError(`--signal is "${text}": it must be SIGKILL or SIGTERM.`);
+}
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(
@@ -27,6 +34,7 @@ async function main(args: string[]): Promise<number> {
       shards: { type: 'string', default: '10000' },
       workers: { type: 'string', default: '500' },
       failovers: { type: 'string', default: '5' },
+      signal: { type: 'string' },
       'failover-time': { type: 'string', default: '10000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -48,6 +56,7 @@ async function main(args: string[]): Promise<number> {
     shards: integerOption('shards', values.shards, 1, 100_000),
     workers: integerOption('workers', values.workers, 5, 5_000),
     failovers: integerOption('failovers', values.failovers, 1, 100),
+    failoverSignal: signalOption(values.signal),
     failoverTimeMillis: integerOption('failover-time', values['failover-time'], 1_000, 60_000),
     signal,
   };

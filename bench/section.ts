@@ -8,6 +8,8 @@ export interface SectionOptions {
   readonly workers: number;
   /** Failovers of each kind that are measured, and their failover time in milliseconds. */
   readonly failovers: number;
+  /** Only these; undefined: both. */
+  readonly failoverSignal: 'SIGKILL' | 'SIGTERM' | undefined;
   readonly failoverTimeMillis: number;
   readonly signal: AbortSignal;
   /** A line on stderr. */

@@ -182,7 +182,8 @@ export const failoverSection: Section = {
     try {
       const program = await bundleWorker(directory);
       const results: Measured[] = [];
-      for (const one of SCENARIOS) {
+      const { failoverSignal } = options;
+      for (const one of SCENARIOS.filter(({ signal }) => (failoverSignal ?? signal) === signal)) {
         const who = `${one.signal}${one.ofLeader ? ' of the leader' : ''}, ${one.version}`;
         options.progress(`${options.failovers} rounds of ${who}`);
         results.push(await measure(services, program, one, options));

@@ -28,7 +28,7 @@ export interface SimulatedFleet {
 
 /** Every shard has the same load. */
 export const KBPS_PER_SHARD = 100;
-/** CPU in percent of a worker that reads as much as each does at the start. */
+/** CPU in percent of a worker that reads as much as each does at the start. Who reads more is busier by as much: none is modelled to saturate. */
 export const CPU_AT_START = 50;
 export const BATCH_MILLIS = 500;
 

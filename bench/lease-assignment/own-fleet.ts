@@ -4,12 +4,11 @@
  * the requests of all of these. Modelled are DynamoDB, the CPU metric, and the record processors, which only end their batch when told to.
  */
 import { resolveConfig, type SchedulerConfig } from '../../consumer/kcl/config';
-import { noMetrics } from '../../consumer/kcl/adapters/system';
 import { chooseLeaseSource } from '../../consumer/kcl/coordinator/choose-lease-source';
 import { joinFleet } from '../../consumer/kcl/coordinator/join-fleet';
 import { MAX_HASH_KEY } from '../../consumer/kcl/common/hash-key-range';
 import { Wakeup } from '../../consumer/kcl/common/timing';
-import type { Dependencies, Item, KinesisShard } from '../../consumer/kcl/dependencies';
+import type { Dependencies, Item, KinesisApi } from '../../consumer/kcl/dependencies';
 import {
   DynamoDbLeaseRefresher,
   type DynamoDbLeaseRefresherOptions,
@@ -23,10 +22,7 @@ import { LeaseGracefulShutdownHandler } from '../../consumer/kcl/lifecycle/lease
 import type { ShardConsumer } from '../../consumer/kcl/lifecycle/shard-consumer';
 import { PeriodicShardSyncManager } from '../../consumer/kcl/shards/periodic-shard-sync-manager';
 import { ShardDetector } from '../../consumer/kcl/shards/shard-detector';
-import { syncShards } from '../../consumer/kcl/shards/shard-sync';
-import { FakeStream } from '../../test/kcl/support/fake-stream';
-import { seededRandom, VirtualTime } from '../../test/kcl/support/virtual-time';
-import { WorkerHost } from '../../test/kcl/support/worker-host';
+import { seededRandom } from '../../test/kcl/support/virtual-time';
 import {
   BATCH_MILLIS,
   CPU_AT_START,
@@ -38,9 +34,11 @@ import {
 } from './fleet';
 import { Meter } from './meter';
 import { MeteredTable } from './metered-table';
+import { VirtualClock, VirtualProcess } from './virtual-process';
 
-const LOOP_MILLIS = 1_000;
-const LATENCY_MILLIS = 5;
+/** How often records are accounted for. */
+const PROCESS_MILLIS = 5_000;
+const HANDOFF_LOOP_MILLIS = 1_000;
 
 /** Rows are replaced, never edited, so what was parsed once needs no second time: the one thing left out of a scan, for speed. */
 const parsed = new WeakMap<Item, Lease>();
@@ -69,6 +67,13 @@ class ScanningRefresher extends DynamoDbLeaseRefresher {
   }
 }
 
+/** Nothing here reads the stream. */
+const noKinesis: KinesisApi = {
+  listShards: () => Promise.reject(new Error('not simulated')),
+  getShardIterator: () => Promise.reject(new Error('not simulated')),
+  getRecords: () => Promise.reject(new Error('not simulated')),
+};
+
 class SimulatedWorker {
   readonly holder: LeaseHolder;
   private source: LeaseSource | undefined;
@@ -76,19 +81,22 @@ class SimulatedWorker {
   private readonly handoffs: LeaseGracefulShutdownHandler;
   /** Shards whose batch under way is the last one. */
   private readonly ending = new Set<string>();
+  private handsOver = false;
   private stampedAt: number;
 
   constructor(
-    readonly host: WorkerHost,
+    readonly host: VirtualProcess,
     private readonly dependencies: Dependencies,
     private readonly config: SchedulerConfig,
-    private readonly shards: readonly KinesisShard[],
   ) {
     const { clock, log, metrics, uuid } = dependencies;
     const failoverTime = config.failoverTimeMillis;
     const common = { clock, log, metrics, uuid, workerId: config.workerId, failoverTime, tableName: 'app' };
     this.wakeup = new Wakeup(clock);
-    const wake = (): void => this.wakeup.wake();
+    const onHandoff = (): void => {
+      this.handsOver = true;
+      this.wakeup.wake();
+    };
     this.refresher = new ScanningRefresher({ ...dependencies, tableName: 'app', requestTimeout: failoverTime / 3 });
     this.holder = new LeaseRenewer({
       ...common,
@@ -97,8 +105,8 @@ class SimulatedWorker {
       livenessTimeout: config.consumerLivenessTimeoutMillis,
       maxConcurrency: config.maxLeaseRenewalConcurrency,
       requestTimeout: failoverTime / 3,
-      onLost: wake,
-      onHandoff: wake,
+      onLost: () => undefined,
+      onHandoff,
     });
     this.handoffs = new LeaseGracefulShutdownHandler({ ...common, holder: this.holder, timeout: 30_000 });
     this.stampedAt = clock.monotonic();
@@ -114,11 +122,9 @@ class SimulatedWorker {
     const { config, refresher, holder, dependencies } = this;
     const { clock, dynamodb, log } = dependencies;
     const fleet = await joinFleet({ dynamodb, clock, config, refresher, log, requestTimeout: 3_000 });
-    const shardDetector = this.shardDetector();
-    const sync = async (): Promise<void> => {
-      await syncShards({ ...config, refresher, shardDetector, clock, log });
-    };
-    await sync();
+    // A shard sync that finds nothing to do reads the table once.
+    const syncShards = async (): Promise<void> => void (await refresher.listLeases());
+    await syncShards();
     await holdOwnLeases(holder, refresher, config.workerId, () => clock.monotonic());
     holder.start();
     const source = (this.source = chooseLeaseSource({
@@ -136,33 +142,27 @@ class SimulatedWorker {
       },
     }));
     source.start();
-    const audit = new PeriodicShardSyncManager({
-      refresher,
-      shardDetector,
-      workerId: config.workerId,
-      log,
-      metrics: noMetrics,
-      syncShards: sync,
-      isLeader: () => source.isLeader,
-    });
-    void this.every(config.leasesRecoveryAuditorExecutionFrequencyMillis, () => audit.audit());
-    for (;;) {
-      this.handOver();
-      this.process();
-      await this.wakeup.sleep(LOOP_MILLIS);
-    }
-  }
-
-  private shardDetector(): ShardDetector {
-    const kinesis = { ...this.dependencies.kinesis, listShards: async () => ({ shards: this.shards }) };
-    return new ShardDetector({
-      ...this.dependencies,
-      kinesis,
+    const shardDetector = new ShardDetector({
+      ...dependencies,
       streamName: 's',
       requestTimeout: 1,
       maxAttempts: 1,
       backoff: 1,
     });
+    const audit = new PeriodicShardSyncManager({
+      ...dependencies,
+      refresher,
+      shardDetector,
+      workerId: config.workerId,
+      syncShards,
+      isLeader: () => source.isLeader,
+    });
+    void this.every(config.leasesRecoveryAuditorExecutionFrequencyMillis, () => audit.audit());
+    void this.every(PROCESS_MILLIS, async () => this.process());
+    for (;;) {
+      if (this.handsOver) this.handOver();
+      await this.wakeup.sleep(HANDOFF_LOOP_MILLIS);
+    }
   }
 
   private async every(millis: number, run: () => Promise<void>): Promise<void> {
@@ -183,6 +183,7 @@ class SimulatedWorker {
         }),
     );
     this.handoffs.handle(held, consumers);
+    this.handsOver = consumers.size > 0;
   }
 
   private async end(leaseKey: string, token: string): Promise<void> {
@@ -206,11 +207,9 @@ class SimulatedWorker {
 
 export class OwnFleet implements SimulatedFleet {
   readonly meter = new Meter();
-  private readonly time = new VirtualTime();
+  private readonly time = new VirtualClock();
   private readonly random = seededRandom(1);
   private readonly table = new MeteredTable(this.meter);
-  private readonly stream = new FakeStream(() => this.time.now(), 1);
-  private readonly shards: readonly KinesisShard[];
   private readonly workers = new Map<string, SimulatedWorker>();
   private started = 0;
   private failure: unknown;
@@ -220,13 +219,11 @@ export class OwnFleet implements SimulatedFleet {
     private readonly size: FleetSize,
   ) {
     const width = (MAX_HASH_KEY + 1n) / BigInt(size.shards);
-    this.shards = Array.from({ length: size.shards }, (_, index) => {
+    for (let index = 0; index < size.shards; index++) {
       const from = width * BigInt(index);
       const to = index === size.shards - 1 ? MAX_HASH_KEY : from + width - 1n;
-      const hashKeyRange = { startingHashKey: String(from), endingHashKey: String(to) };
-      return { shardId: shardIdOf(index), hashKeyRange, startingSequenceNumber: '1' };
-    });
-    for (const { shardId, hashKeyRange } of this.shards) this.table.addLease(shardId, hashKeyRange);
+      this.table.addLease(shardIdOf(index), { startingHashKey: String(from), endingHashKey: String(to) });
+    }
   }
 
   get moved(): number {
@@ -236,8 +233,7 @@ export class OwnFleet implements SimulatedFleet {
   start(count: number): void {
     for (let i = 0; i < count; i++) {
       const workerId = `worker-${this.started++}`;
-      const host = new WorkerHost(workerId, this.time, this.random, this.table, this.stream);
-      host.faults = { lost: 0, throttled: 0, latency: LATENCY_MILLIS };
+      const host = new VirtualProcess(workerId, this.time, this.random, this.table);
       const config = resolveConfig({
         applicationName: 'app',
         streamName: 's',
@@ -246,13 +242,13 @@ export class OwnFleet implements SimulatedFleet {
         clientVersionConfig: this.clientVersionConfig,
       });
       const perShard = (CPU_AT_START * this.size.workers) / this.size.shards;
-      const capture = async (): Promise<number> => Math.min(100, perShard * worker.holder.all().length);
+      const capture = async (): Promise<number> => perShard * worker.holder.all().length;
       const dependencies: Dependencies = {
         ...host.dependencies,
-        log: () => undefined,
+        kinesis: noKinesis,
         workerMetrics: [{ shortName: 'C', maxUtilization: 100, capture }],
       };
-      const worker: SimulatedWorker = new SimulatedWorker(host, dependencies, config, this.shards);
+      const worker: SimulatedWorker = new SimulatedWorker(host, dependencies, config);
       this.workers.set(workerId, worker);
       worker.run().catch((error: unknown) => (this.failure ??= error));
     }
@@ -261,7 +257,7 @@ export class OwnFleet implements SimulatedFleet {
   kill(count: number): void {
     const killed = [...this.workers.values()].filter((worker) => !worker.isLeader).slice(0, count);
     for (const { host } of killed) {
-      host.crash();
+      host.kill();
       this.workers.delete(host.name);
     }
   }

@@ -4,12 +4,12 @@ import type { Usage } from './meter';
 
 const STEP_MILLIS = 500;
 const START_MILLIS = 30_000;
-const REST_MILLIS = 60_000;
-const STEADY_MILLIS = 120_000;
+const REST_MILLIS = 30_000;
+const STEADY_MILLIS = 60_000;
 /** Who has not found its balance by then does not. */
-const PATIENCE_MILLIS = 1_800_000;
-/** KCL 3's own threshold for moving leases. */
-const TOLERANCE = 0.1;
+const PATIENCE_MILLIS = 900_000;
+/** A leader moves single leases below KCL's threshold of a tenth, one at each levelling: this is where most of the work is done. */
+const TOLERANCE = 0.2;
 
 /** Averages per second. */
 export interface Rates {
@@ -22,7 +22,7 @@ export interface Rates {
 export interface Change {
   /** Until every lease was in the hands of a worker that lives; undefined: never. */
   readonly allReadSeconds: number | undefined;
-  /** Until every worker had the mean number of leases to within a tenth; undefined: never. */
+  /** Until every worker had the mean number of leases to within a fifth; undefined: never. */
   readonly balancedSeconds: number | undefined;
   readonly moved: number;
   /** Until the balance. */
