@@ -58,6 +58,8 @@ function iteratorInput(position: IteratorPosition): Record<string, unknown> {
 
 export class Stream<Content> {
   readonly shards = new Map<string, ShardLogOf<Content>>();
+  /** Epoch milliseconds. */
+  created = 0;
   private readonly engine: KinesisEngine;
 
   constructor(private readonly time: VirtualTime) {
@@ -65,6 +67,7 @@ export class Stream<Content> {
   }
 
   async create(shards: number): Promise<void> {
+    this.created = this.time.now();
     await this.engine.call('CreateStream', { StreamName: STREAM, ShardCount: shards });
     await this.learnShards();
   }
