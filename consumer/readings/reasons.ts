@@ -3,7 +3,7 @@
  *
  * | reason            | what came                                                                      |
  * |-------------------|--------------------------------------------------------------------------------|
- * | not_an_envelope   | a record that no telemetry rule wrote; kept under `unknown`                     |
+ * | not_an_envelope   | a record that no telemetry rule wrote, or over 1 MiB; kept under `unknown`      |
  * | unknown_topic     | a topic that is no `dt/<use case>/<device>` of a known use case; under `unknown` |
  * | topic_mismatch    | the envelope's device is not the topic's third level                            |
  * | empty_payload     | no bytes, or only white space, or an empty array                                |
