@@ -67,6 +67,8 @@ const KINDS: readonly FaultKind[] = [
 export const WINDOW_MS = 16_000;
 const MINIMUM_FAULTS = 4;
 const MAXIMUM_FAULTS = 8;
+/** The consumer has 13 MiB on its heap once it is loaded: it dies as it starts, or soon once it works. */
+const HEAP_MEBIBYTES = [13, 18] as const;
 /** A lease of the local environment expires after 8 s without renewal. */
 const PAUSE_MS = [10_000, 15_000] as const;
 
@@ -107,7 +109,7 @@ function faultOf(kind: FaultKind, random: Random): ChaosFault {
     case 'deploy':
       return { kind, at };
     case 'memory':
-      return { kind, at, for: between(3_000, 6_000), heapMebibytes: between(16, 32) };
+      return { kind, at, for: between(8_000, 14_000), heapMebibytes: between(...HEAP_MEBIBYTES) };
   }
 }
 
