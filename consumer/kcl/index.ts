@@ -4,6 +4,7 @@
 import { dynamoFromSdk } from './adapters/dynamodb-sdk';
 import { kinesisFromSdk } from './adapters/kinesis-sdk';
 import { jsonLog, noMetrics, systemClock, systemDependencies } from './adapters/system';
+import { renewalsInThread } from './workers/threaded-lease-holder';
 
 export { Scheduler, type SchedulerOptions, type SchedulerStatus } from './scheduler';
 export { EmfMetrics, type EmfOptions } from './metrics/emf';
@@ -53,4 +54,12 @@ export {
 } from './common/extended-sequence-number';
 
 /** What joins the library to the real world. */
-export const adapters = { kinesisFromSdk, dynamoFromSdk, systemDependencies, systemClock, jsonLog, noMetrics };
+export const adapters = {
+  kinesisFromSdk,
+  dynamoFromSdk,
+  systemDependencies,
+  systemClock,
+  jsonLog,
+  noMetrics,
+  renewalsInThread,
+};

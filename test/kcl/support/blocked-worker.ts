@@ -5,7 +5,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { adapters, Scheduler, type ShardRecordProcessor } from '../../../consumer/kcl';
-import { renewalsInThread } from '../../../consumer/kcl/workers/threaded-lease-holder';
 import type { BlockedWorkerSettings } from './blocked-event-loop';
 
 const { config, renewerFile, busy } = JSON.parse(process.argv[2] as string) as BlockedWorkerSettings;
@@ -40,7 +39,7 @@ const dependencies = {
   kinesis: adapters.kinesisFromSdk(new KinesisClient({})),
   dynamodb: adapters.dynamoFromSdk(new DynamoDBClient({})),
   log: () => undefined,
-  leaseHolder: renewalsInThread(adapters.systemClock, renewerFile),
+  leaseHolder: adapters.renewalsInThread(adapters.systemClock, renewerFile),
 };
 void new Scheduler({ config, processorFactory: () => processor, dependencies }).run();
 // Ends with its parent.

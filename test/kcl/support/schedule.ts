@@ -75,3 +75,21 @@ export async function schedule(seed: number, config: Partial<SchedulerConfigInpu
   if (!(await time.runUntil(() => cluster.complete, 300_000))) cluster.violations.push('not complete after 300 s');
   return cluster;
 }
+
+/** Where to begin so that the seeds up to `count` are run by tests of a few seconds each. */
+export const SEEDS_IN_TEST = 50;
+export const firstSeeds = (count: number): number[] =>
+  Array.from({ length: count / SEEDS_IN_TEST }, (_, part) => part * SEEDS_IN_TEST + 1);
+
+/** Runs the schedules of one test. @returns what went wrong, by seed */
+export async function failedSchedules(
+  first: number,
+  configOf: (seed: number) => Partial<SchedulerConfigInput>,
+): Promise<string[]> {
+  const failures: string[] = [];
+  for (let seed = first; seed < first + SEEDS_IN_TEST; seed++) {
+    const { violations } = await schedule(seed, configOf(seed));
+    if (violations.length > 0) failures.push(`seed ${seed}: ${violations.slice(0, 3).join('; ')}`);
+  }
+  return failures;
+}
