@@ -12,6 +12,13 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
 }
 
+/** The partition trigger logs to stdout, as functions do; here stdout is the result's. @returns what prints it */
+function silenceFunctions(): (text: string) => void {
+  const { log } = console;
+  console.log = () => undefined;
+  return log;
+}
+
 const secondsSince = (started: number): number => Math.round((performance.now() - started) / 100) / 10;
 
 function summary({ mutant, tried, caught, spoiled }: Verdict): object {
@@ -21,6 +28,7 @@ function summary({ mutant, tried, caught, spoiled }: Verdict): object {
 
 /** Every deliberate bug, with at most `seeds` seeds each. @returns the exit code */
 export async function runMutants({ firstSeed, seeds, json, signal }: CheckOptions): Promise<number> {
+  const print = silenceFunctions();
   const display = new ProgressDisplay(process.stderr, () => performance.now());
   const started = performance.now();
   const verdicts: Verdict[] = [];
@@ -40,12 +48,12 @@ export async function runMutants({ firstSeed, seeds, json, signal }: CheckOption
   }
   const ok = !signal.aborted && verdicts.every((verdict) => isAsExpected(verdict) && verdict.spoiled.length === 0);
   const seconds = secondsSince(started);
-  if (json) console.log(JSON.stringify({ ok, seconds, mutants: verdicts.map(summary) }));
+  if (json) print(JSON.stringify({ ok, seconds, mutants: verdicts.map(summary) }));
   else {
     const caught = verdicts.filter((verdict) => verdict.caught !== undefined).length;
     const harmless = verdicts.filter(({ mutant }) => mutant.survives !== undefined).length;
-    console.log(table(verdictTable(verdicts)).join('\n'));
-    console.log(`${caught} of ${verdicts.length - harmless} bugs caught, ${harmless} harmless, in ${seconds} s`);
+    print(table(verdictTable(verdicts)).join('\n'));
+    print(`${caught} of ${verdicts.length - harmless} bugs caught, ${harmless} harmless, in ${seconds} s`);
   }
   if (signal.aborted) return 130;
   return ok ? 0 : 1;
@@ -53,6 +61,7 @@ export async function runMutants({ firstSeed, seeds, json, signal }: CheckOption
 
 /** Every design under the same seeds. @returns the exit code */
 export async function runRivals({ firstSeed, seeds, faultRate, json, signal }: CheckOptions): Promise<number> {
+  const print = silenceFunctions();
   const display = new ProgressDisplay(process.stderr, () => performance.now());
   const started = performance.now();
   const comparison = new Comparison();
@@ -64,10 +73,10 @@ export async function runRivals({ firstSeed, seeds, faultRate, json, signal }: C
   const ours = comparison.damages.at(-1)!;
   const ok = ours.lost + ours.duplicated + ours.stuck === 0 && ours.seeds > 0;
   const seconds = secondsSince(started);
-  if (json) console.log(JSON.stringify({ ok, seconds, faultRate, designs: comparison.damages }));
+  if (json) print(JSON.stringify({ ok, seconds, faultRate, designs: comparison.damages }));
   else {
-    console.log(table(damageTable(comparison.damages)).join('\n'));
-    console.log(`${count(ours.seeds)} seeds each, in ${seconds} s`);
+    print(table(damageTable(comparison.damages)).join('\n'));
+    print(`${count(ours.seeds)} seeds each, in ${seconds} s`);
   }
   if (signal.aborted) return 130;
   return ok ? 0 : 1;
