@@ -77,7 +77,7 @@ export async function schedule(seed: number, config: Partial<SchedulerConfigInpu
 }
 
 /** Where to begin so that the seeds up to `count` are run by tests of a few seconds each. */
-export const SEEDS_IN_TEST = 50;
+export const SEEDS_IN_TEST = 25;
 export const firstSeeds = (count: number): number[] =>
   Array.from({ length: count / SEEDS_IN_TEST }, (_, part) => part * SEEDS_IN_TEST + 1);
 
