@@ -13,7 +13,7 @@ import {
 import { HOUR, USE_CASE } from '../use-case';
 import { withObjects, withRegistry } from './decorate';
 import type { Mutant, Plain, Seam } from './mutant';
-import { lateSeals, reshards, slowFreezes, slowReads, stragglers } from './schedules';
+import { lateSeals, reshards, slowFreezes, slowHeads, stragglers } from './schedules';
 
 const KEY_SPACE_END = String(2n ** 128n - 1n);
 const isUnmark = (write: Write): boolean => 'update' in write && write.remove?.includes(UNFOLDED_INDEX_HASH) === true;
@@ -136,7 +136,7 @@ export const foldMutants: readonly Mutant[] = [
   {
     name: 'registry-before-heads',
     bug: 'the segments are read before the heads say that they are complete',
-    schedule: slowReads('Query registry/HEADS'),
+    schedule: slowHeads,
     inject: withEarlyPartitions,
   },
   {

@@ -62,18 +62,12 @@ export function slowFreezes(random: Random, { window }: RunSize): Fault[] {
   );
 }
 
-/** Workers stand still or are slow between reading one thing and the next. */
-export function slowReads(match: string) {
-  return (random: Random, { window }: RunSize): Fault[] =>
-    [0.1, 0.3, 0.45, 0.6, 0.8].map((share) =>
-      hit(
-        Math.round(window * (share + random.unit() * 0.1)),
-        'dynamodb',
-        match,
-        'pause-before',
-        4_000 + random.below(8_000),
-      ),
-    );
+/** The leader stands still before it reads the heads, when the last hour has just ended. */
+export function slowHeads(random: Random, { window }: RunSize): Fault[] {
+  const end = Math.round(window * HOUR_END);
+  return [6_000, 9_000, 12_000, 18_000, 24_000].map((after) =>
+    hit(end + after, 'dynamodb', 'Query registry/HEADS', 'pause-before', 7_000 + random.below(5_000)),
+  );
 }
 
 /** Two shards are merged while reads are slow, so that one parent is read to its end long before the other. */
