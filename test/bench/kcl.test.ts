@@ -46,20 +46,6 @@ test('leases: four fleets, each finds its balance, in a table for people', () =>
   expect(stdout).not.toContain('not in 900');
 });
 
-test('failover: SIGTERM with processes, nobody and the leader: nothing lost, nothing repeated', () => {
-  const { status, stdout, stderr } = run('failover', '--failovers', '1', '--signal', 'SIGTERM', '--json');
-  expect({ status, stderr }).toMatchObject({ status: 0 });
-  type Failover = Record<'version' | 'signal', string> & Record<'medianMillis' | 'repeated' | 'lost', number>;
-  const { failover } = JSON.parse(stdout) as { failover: (Failover & { ofLeader: boolean })[] };
-  expect(failover.map(({ signal, ofLeader }) => `${signal} ${ofLeader}`)).toEqual([
-    'SIGTERM false',
-    'SIGTERM false',
-    'SIGTERM true',
-  ]);
-  expect(failover.filter(({ lost, repeated }) => lost > 0 || repeated > 0)).toEqual([]);
-  expect(failover.every(({ medianMillis }) => medianMillis > 0)).toBe(true);
-});
-
 test('what cannot be used is refused with what can', () => {
   expect(run('speed')).toMatchObject({ status: 1, stderr: expect.stringContaining('no section "speed"') as string });
 });
