@@ -13,7 +13,7 @@ import {
 import { HOUR, USE_CASE } from '../use-case';
 import { withObjects, withRegistry } from './decorate';
 import type { Mutant, Plain, Seam } from './mutant';
-import { lateSeals, reshards, slowFreezes, slowHeads, stragglers } from './schedules';
+import { lateSeals, reshards, slowHeads, stragglers } from './schedules';
 
 const KEY_SPACE_END = String(2n ** 128n - 1n);
 const isUnmark = (write: Write): boolean => 'update' in write && write.remove?.includes(UNFOLDED_INDEX_HASH) === true;
@@ -152,10 +152,16 @@ export const foldMutants: readonly Mutant[] = [
   },
   {
     name: 'freeze-no-superset',
-    bug: 'a generation may lack segments of the one before, where another build froze that',
-    schedule: slowFreezes,
-    inject: (plain, { build }) =>
-      withInputs(plain, (inputs) => (inputs.codeVersion === build ? inputs : { ...inputs, segments: [] })),
+    bug: 'a later generation lacks a segment of the one before',
+    inject: (plain) =>
+      withObjects(plain, (objects) => ({
+        create: (key, body, metadata) => {
+          if (!key.endsWith('/_inputs.json')) return objects.create(key, body, metadata);
+          const inputs = JSON.parse(Buffer.from(body).toString('utf8')) as GenerationInputs;
+          const segments = inputs.generation > 1 ? inputs.segments.slice(1) : inputs.segments;
+          return objects.create(key, Buffer.from(JSON.stringify({ ...inputs, segments })), metadata);
+        },
+      })),
   },
   {
     name: 'build-not-pinned',

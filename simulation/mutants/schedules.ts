@@ -55,13 +55,6 @@ export function lateSeals(random: Random, { window }: RunSize): Fault[] {
   );
 }
 
-/** The leader stands still between reading the segments and freezing them, until another leads. */
-export function slowFreezes(random: Random, { window }: RunSize): Fault[] {
-  return [0, 0.2, 0.4, 0.6].map((share) =>
-    hit(Math.round(window * share), 's3', 'gen=1/_inputs.json', 'pause-before', 22_000 + random.below(8_000)),
-  );
-}
-
 /** The leader stands still before it reads the heads, when the last hour has just ended. */
 export function slowHeads(random: Random, { window }: RunSize): Fault[] {
   const end = Math.round(window * HOUR_END);
