@@ -59,6 +59,35 @@ export function refoldRequest(partition: Partition, replaces: string): RefoldReq
   };
 }
 
+/** Item `generation mark`: sk prefix; the generation follows. */
+export const GENERATION_SK_PREFIX = 'GENERATION#';
+
+/**
+ * Written before a generation is opened past one that another build opened: its worker may publish the manifest and end
+ * before the registry knows, and the seal of the older generation takes the segments' marks with it. Stands until a
+ * generation at least as new is sealed; in the index, so that the coordinator finds it.
+ */
+export interface GenerationMark extends Key {
+  readonly generation: number;
+  readonly oldestArrival: number;
+  readonly newestArrival: number;
+  readonly unfolded: string;
+  readonly unfoldedPartition: string;
+}
+
+export function generationMark(partition: Partition, generation: number): GenerationMark {
+  return {
+    pk: partitionPk(partition),
+    sk: `${GENERATION_SK_PREFIX}${generation}`,
+    generation,
+    // Nothing to be quiet about, as in a refold.
+    oldestArrival: 0,
+    newestArrival: 0,
+    unfolded: partition.useCase,
+    unfoldedPartition: partitionHour(partition),
+  };
+}
+
 /** Hash of UnfoldedIndex under which open fold tasks stand; no use case can have this name. */
 export const TASKS_HASH = '#tasks';
 

@@ -10,11 +10,14 @@
  * | partition   | same                                 | `PARTITION`                       |
  * | fold task   | same                                 | `TASK#<generation>#<bucket>`      |
  * | tail mark   | same                                 | `TAIL#<generation of the hour before>` |
+ * | generation mark | same                             | `GENERATION#<generation>`         |
+ * | refold request  | same                             | `REFOLD`                          |
  * | use case    | `USE_CASE#<use case>`                | `TRAINING`                        |
  * | fold leader | `LOCK`                               | `fold`                            |
  *
  * The sparse index `UnfoldedIndex` (hash `unfolded` = use case, range `unfoldedPartition` = `<dt>T<hour>`) holds the
- * segments (and tail marks) that no sealed generation contains yet, and, under the hash `#tasks`, the open fold tasks.
+ * segments that no sealed generation contains yet, the marks and requests that ask for one, and, under the hash `#tasks`,
+ * the open fold tasks.
  */
 import type { Partition } from './lake-layout';
 

@@ -74,6 +74,7 @@ const segment = (name: string, newestEvent = BASE): SegmentItem =>
 
 test('the first freeze of a generation holds for everybody; another build’s is left for the next number', async () => {
   const objects = new MemoryObjects();
+  const registry = new MemoryRegistry();
   const request = {
     partition,
     sealed: 0,
@@ -83,18 +84,18 @@ test('the first freeze of a generation holds for everybody; another build’s is
     segments: [segment('s-1-1-1')],
     tailSegments: [],
   };
-  const first = await freeze(objects, request);
+  const first = await freeze(objects, registry, request);
   expect(first).toMatchObject({ fresh: true, inputs: { generation: 1, buckets: 1 } });
-  const second = await freeze(objects, { ...request, segments: [segment('s-1-1-1'), segment('s-2-2-2')] });
+  const second = await freeze(objects, registry, { ...request, segments: [segment('s-1-1-1'), segment('s-2-2-2')] });
   expect(second).toEqual({ fresh: false, inputs: first!.inputs });
-  const other = await freeze(objects, {
+  const other = await freeze(objects, registry, {
     ...request,
     codeVersion: 'b',
     segments: [segment('s-1-1-1'), segment('s-2-2-2')],
   });
   expect(other).toMatchObject({ fresh: true, inputs: { generation: 2, buckets: 2 } });
   // A set that lacks what the generation before holds was read too early.
-  expect(await freeze(objects, { ...request, codeVersion: 'c' })).toBeUndefined();
+  expect(await freeze(objects, registry, { ...request, codeVersion: 'c' })).toBeUndefined();
   expect(objects.keys('')).toHaveLength(2);
 });
 

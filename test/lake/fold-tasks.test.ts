@@ -1,6 +1,7 @@
 import type { FoldOutcome } from '../../consumer/lake/fold/runner';
 import { claimTimeout, FoldTaskWorker, newTask, taskKey, type TaskItem } from '../../consumer/lake/fold/tasks';
 import { inputsKey } from '../../lib/contracts/lake-layout';
+import { PARTITION_SK } from '../../lib/contracts/registry';
 import { partitionAt } from '../../consumer/lake/registry-items';
 import { MemoryObjects, MemoryRegistry, RequestLost, type FaultHook } from './support/memory-stores';
 import { VirtualClock } from './support/simulation';
@@ -91,4 +92,16 @@ test('the outcome of a task is kept where the answer to a heartbeat was lost', a
   void worker.runOne();
   await bench.clock.runUntil(bench.clock.now() + 60_000);
   expect(bench.task).toMatchObject({ state: 'done', outcome, counter: 2 });
+});
+
+test('a task that a late coordinator made of a generation that is sealed is removed and not run', async () => {
+  const bench = new Bench();
+  const partition = { pk: bench.task.pk, sk: PARTITION_SK };
+  bench.registry.table.set(partition, { ...partition, generation: 1 });
+  const worker = bench.worker('w', () => {
+    throw new Error('was run');
+  });
+  expect(await worker.runOne()).toBe(false);
+  expect(bench.task).toBeUndefined();
+  expect(bench.registry.table.unfolded.size).toBe(0);
 });

@@ -12,25 +12,18 @@ import {
   partitionHour,
   partitionPk,
   SEGMENT_SK_PREFIX,
-  TASK_SK_PREFIX,
   UNFOLDED_INDEX_RANGE,
   type PartitionItem,
 } from '../../../lib/contracts/registry';
 import type { UseCase } from '../../../use-cases/define-use-case';
 import { parseHead, type Head } from '../append/head';
 import { parallel } from '../parallel';
-import {
-  partitionAt,
-  REFOLD_SK,
-  TAIL_SK_PREFIX,
-  type RefoldRequest,
-  type SegmentItem,
-  type TailMark,
-} from '../registry-items';
+import { partitionAt, type SegmentItem, type TailMark } from '../registry-items';
 import { ConditionFailedError, type Item, type Write } from '../stores/registry-store';
 import { completeUntil } from './completeness';
-import { freeze, isSuperset, ROWS_PER_BUCKET, readInputs, tailLength, tailOf, type Frozen } from './freeze';
+import { freeze, isSuperset, ROWS_PER_BUCKET, readInputs, tailLength, tailOf } from './freeze';
 import type { LeaderLock } from './leader-lock';
+import { answeredGenerations, answeredTails, partitionItems } from './partition-items';
 import { mayFold } from './policy';
 import { FoldFailedError, type FoldOutcome } from './runner';
 import { seal, unmark } from './seal';
@@ -56,24 +49,6 @@ const RETRY_AFTER_MS = 5_000;
 const PARKED_RETRY_AFTER_MS = 60_000;
 /** So is one that only another build may fold. */
 const REFUSED_RETRY_AFTER_MS = 60_000;
-
-/** What stands under one partition key. */
-interface PartitionItems {
-  readonly segments: readonly SegmentItem[];
-  readonly marks: readonly TailMark[];
-  readonly requests: readonly RefoldRequest[];
-  readonly tasks: readonly TaskItem[];
-}
-
-function sorted(items: readonly Item[]): PartitionItems {
-  const of = <Kind>(prefix: string): Kind[] => items.filter(({ sk }) => sk.startsWith(prefix)) as unknown as Kind[];
-  return {
-    segments: of(SEGMENT_SK_PREFIX),
-    marks: of(TAIL_SK_PREFIX),
-    requests: of(REFOLD_SK),
-    tasks: of(TASK_SK_PREFIX),
-  };
-}
 
 function arrivals(items: readonly { readonly oldestArrival: number; readonly newestArrival: number }[]): {
   oldestArrival: number;
@@ -192,27 +167,29 @@ export class FoldCoordinator {
 
   private async foldPartition(useCase: UseCase, partition: Partition, sealed: number, until: number): Promise<void> {
     const { registry, objects, codeVersion, clock } = this.dependencies;
-    const { segments, marks, requests, tasks } = sorted(await registry.query(partitionPk(partition)));
+    const { segments, marks, requests, opened, tasks } = partitionItems(await registry.query(partitionPk(partition)));
     const waiting = segments.filter(({ unfolded }) => unfolded !== undefined);
     // Asked of any build but the one that made what is to be replaced: this one may be what a deploy takes away.
     const refolds = requests.filter(({ replaces }) => replaces !== codeVersion);
-    if (waiting.length === 0 && marks.length === 0 && refolds.length === 0) {
+    const unsealed = opened.filter(({ generation }) => generation > sealed);
+    if (waiting.length + marks.length + refolds.length + opened.length === 0) {
       if (requests.length > 0) this.rest(partition, REFUSED_RETRY_AFTER_MS);
       return;
     }
-    if (segments.length === 0) return this.remove([...marks, ...refolds]);
+    if (segments.length === 0) return this.remove([...marks, ...refolds, ...opened]);
     const previous = sealed === 0 ? undefined : await readInputs(objects, partition, sealed);
     if (previous !== undefined && isSuperset(previous.segments, waiting)) {
       // Sealed, but its worker died before the marks were gone; or only the hour before has changed.
       if (waiting.length > 0) await this.inTransactions(unmark(previous));
       const tail = await this.tailSegments(useCase, partition);
-      if (isSuperset(previous.tailSegments, tail) && refolds.length === 0) return this.remove(marks);
+      if (isSuperset(previous.tailSegments, tail) && refolds.length + unsealed.length === 0)
+        return this.remove([...marks, ...opened]);
     }
     const question = { completeUntil: until, hourEnd: partitionEnd(partition), lateness: this.latenessOf(useCase) };
     const since = arrivals(waiting.length > 0 ? waiting : marks);
     if (!mayFold({ ...question, generation: sealed + 1, ...since })) return;
     const tailSegments = await this.tailSegments(useCase, partition);
-    const frozen = await freeze(objects, {
+    const frozen = await freeze(objects, registry, {
       partition,
       sealed,
       previous,
@@ -227,15 +204,20 @@ export class FoldCoordinator {
     const known = new Set(previous?.segments.map(({ key }) => key));
     const inputKeys = new Set(frozen.inputs.segments.map(({ key }) => key));
     const brought = segments.filter(({ key }) => inputKeys.has(key) && !known.has(key));
-    await seal(objects, registry, {
+    const registered = await seal(objects, registry, {
       inputs: frozen.inputs,
       outcomes,
-      answeredMarks: [...answered(frozen, marks), ...refolds],
+      answered: [
+        ...answeredTails(frozen, marks),
+        ...answeredGenerations(partition, sealed, frozen.inputs.generation, opened),
+        ...refolds,
+        ...tasks,
+      ],
       marksNextHour: tailOf(partition, brought, tailLength(useCase.windows)).length > 0,
       completeUntil: until,
       now: clock.now(),
     });
-    await this.remove(tasks);
+    if (!registered) return;
     this.dependencies.metrics(ConsumerMetric.partitionsSealed, 1);
     this.dependencies.log('info', 'partition sealed', {
       useCase: useCase.name,
@@ -303,9 +285,4 @@ export class FoldCoordinator {
     for (let at = 0; at < writes.length; at += 100)
       await this.dependencies.registry.transact(writes.slice(at, at + 100));
   }
-}
-
-/** Marks that were read before a tail that this worker froze are answered by it; of another's freeze that is not known. */
-function answered(frozen: Frozen, marks: readonly TailMark[]): readonly TailMark[] {
-  return frozen.fresh ? marks : [];
 }

@@ -2,8 +2,9 @@
 import type { GenerationInputs, SegmentReference } from '../../../lib/contracts/documents';
 import { inputsKey, partitionEnd, type Partition } from '../../../lib/contracts/lake-layout';
 import { partitionHour } from '../../../lib/contracts/registry';
-import type { SegmentItem } from '../registry-items';
+import { generationMark, type SegmentItem } from '../registry-items';
 import type { ObjectStore } from '../stores/object-store';
+import type { RegistryStore } from '../stores/registry-store';
 
 /** Default of {@link FreezeRequest.rowsPerBucket}: about as many rows as one fold task holds in memory. */
 export const ROWS_PER_BUCKET = 2_000_000;
@@ -76,15 +77,21 @@ export function isSuperset(next: readonly SegmentReference[], previous: readonly
 
 /**
  * Opens the generation after the newest sealed one, or joins the one that is open. One that another build opened and
- * did not seal cannot be finished by this build: it is left, and the next number is opened.
+ * did not seal cannot be finished by this build: it is left, and the next number is opened, which the registry hears of
+ * first ({@link generationMark}).
  * @returns undefined where the set is no superset of the generation before (the registry was read too early): later.
  */
-export async function freeze(objects: ObjectStore, request: FreezeRequest): Promise<Frozen | undefined> {
+export async function freeze(
+  objects: ObjectStore,
+  registry: Pick<RegistryStore, 'write'>,
+  request: FreezeRequest,
+): Promise<Frozen | undefined> {
   const { partition, sealed, codeVersion } = request;
   let { previous } = request;
   for (let generation = sealed + 1; ; generation++) {
     const inputs = proposal(request, generation);
     if (previous !== undefined && !isSuperset(inputs.segments, previous.segments)) return undefined;
+    if (generation > sealed + 1) await registry.write({ put: { ...generationMark(partition, generation) } });
     const body = Buffer.from(`${JSON.stringify(inputs)}\n`);
     if ((await objects.create(inputsKey(partition, generation), body, {})) === 'created')
       return { inputs, fresh: true };

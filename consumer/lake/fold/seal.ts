@@ -30,8 +30,8 @@ export interface SealRequest {
   readonly inputs: GenerationInputs;
   /** One per bucket, in order. */
   readonly outcomes: readonly FoldOutcome[];
-  /** Marks of the partition that this generation answers: read before its tail segments were. */
-  readonly answeredMarks: readonly Key[];
+  /** Marks, requests and fold tasks of the partition that this generation answers; tail marks: read before its tail was. */
+  readonly answered: readonly Key[];
   /** The partition held readings, new in this generation, that the next hour's windows reach back to. */
   readonly marksNextHour: boolean;
   /** Stream time of the tick, which the next hour's mark carries. */
@@ -95,18 +95,15 @@ async function publish(objects: ObjectStore, manifest: PartitionManifest, key: s
   }
 }
 
-export async function seal(
-  objects: ObjectStore,
-  registry: RegistryStore,
-  request: SealRequest,
-): Promise<PartitionManifest> {
+/** @returns whether the registry took the generation as its newest; false where it has one at least as new. */
+export async function seal(objects: ObjectStore, registry: RegistryStore, request: SealRequest): Promise<boolean> {
   const { inputs } = request;
   const partition = partitionAt(inputs.useCase, inputs.hour);
   const key = manifestKey(partition, inputs.generation);
   const manifest = await publish(objects, buildManifest(inputs, request.outcomes), key);
   const after: Write[] = [
     ...(request.marksNextHour ? [nextHourMark(inputs, request.completeUntil)] : []),
-    ...request.answeredMarks.map((mark): Write => ({ delete: { pk: mark.pk, sk: mark.sk } })),
+    ...request.answered.map(({ pk, sk }): Write => ({ delete: { pk, sk } })),
     ...unmark(inputs),
   ];
   const item: Write = {
@@ -127,15 +124,17 @@ export async function seal(
     condition: [[{ path: 'generation', absent: true }], [{ path: 'generation', lessThan: inputs.generation }]],
   };
   const first = after.splice(0, MAXIMUM_TRANSACTION_WRITES - 1);
+  let registered = true;
   try {
     await registry.transact([item, ...first]);
   } catch (error) {
     if (!(error instanceof ConditionFailedError)) throw error;
+    registered = false;
     // A generation at least as new is registered. This one is sealed all the same, so its marks go.
     if (first.length > 0) await registry.transact(first);
   }
   while (after.length > 0) await registry.transact(after.splice(0, MAXIMUM_TRANSACTION_WRITES));
-  return manifest;
+  return registered;
 }
 
 /** Removes the `unfolded` marks of exactly the segments that the generation froze. */

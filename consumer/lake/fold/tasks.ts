@@ -4,11 +4,13 @@
  */
 import type { GenerationInputs } from '../../../lib/contracts/documents';
 import {
+  PARTITION_SK,
   partitionHour,
   partitionPk,
   TASK_SK_PREFIX,
   UNFOLDED_INDEX_HASH,
   UNFOLDED_INDEX_RANGE,
+  type PartitionItem,
 } from '../../../lib/contracts/registry';
 import { ConsumerMetric } from '../../../lib/contracts/metrics';
 import type { Clock, Log, Metrics } from '../clock';
@@ -100,6 +102,10 @@ export class FoldTaskWorker {
     for (const item of open) {
       const seen = item as unknown as TaskItem;
       if (seen.state !== 'open' || !this.isClaimable(seen)) continue;
+      if (await this.isSealed(seen)) {
+        await registry.write({ delete: { pk: seen.pk, sk: seen.sk } });
+        continue;
+      }
       const inputs = await readInputs(this.dependencies.objects, partitionAt(seen.useCase, seen.hour), seen.generation);
       if (inputs?.codeVersion !== this.dependencies.codeVersion) continue;
       const claimed = await this.claim(seen);
@@ -108,6 +114,12 @@ export class FoldTaskWorker {
       return true;
     }
     return false;
+  }
+
+  /** A coordinator that was slow may make tasks of a generation after its seal, which nobody would ask for. */
+  private async isSealed({ pk, generation }: TaskItem): Promise<boolean> {
+    const partition = (await this.dependencies.registry.get({ pk, sk: PARTITION_SK })) as PartitionItem | undefined;
+    return (partition?.generation ?? 0) >= generation;
   }
 
   private isClaimable(task: TaskItem): boolean {
