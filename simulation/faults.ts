@@ -131,7 +131,20 @@ export function planFaults({ seed, slots, window, rate }: PlanOptions): Fault[] 
     const kind = random.chance(0.7) ? 'outage' : 'standstill';
     faults.push({ at: random.below(window), kind, ms: 24 * HOUR + random.below(2 * HOUR) });
   }
+  if (rate > 0) faults.push(...lateReadings(new Random(seed, 'stragglers'), window, slots));
   return faults.sort((a, b) => a.at - b.at);
+}
+
+/** In every fourth seed, readings for an hour that is long sealed, and trouble while it and the hour after fold anew. */
+function lateReadings(random: Random, window: number, slots: number): Fault[] {
+  if (!random.chance(0.25)) return [];
+  const from = window + 20_000 + random.below(60_000);
+  const readings = Array.from({ length: 1 + random.below(3) }, (): Fault => {
+    const age = HOUR / 2 + random.below(HOUR);
+    return { at: from + random.below(5_000), kind: 'straggler', age };
+  });
+  const calls = Array.from({ length: random.below(6) }, () => callFault(random, from + random.below(60_000), slots));
+  return [...readings, ...calls];
 }
 
 export function describeFault(fault: Fault): string {
