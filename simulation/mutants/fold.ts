@@ -1,5 +1,6 @@
 /** Bugs of the fold: completeness, freeze, fold, seal and the marks that say what is still to be folded. */
 import { readParquet, writeParquet, type ParquetColumn } from '../../consumer/lake/parquet';
+import { GENERATION_SK_PREFIX } from '../../consumer/lake/registry-items';
 import type { Item, Write } from '../../consumer/lake/stores/registry-store';
 import type { GenerationInputs } from '../../lib/contracts/documents';
 import { partitionOf } from '../../lib/contracts/lake-layout';
@@ -13,7 +14,7 @@ import {
 import { HOUR, USE_CASE } from '../use-case';
 import { withObjects, withRegistry } from './decorate';
 import type { Mutant, Plain, Seam } from './mutant';
-import { lateSeals, reshards, slowHeads, stragglers } from './schedules';
+import { deadSeals, lateSeals, reshards, slowHeads, stragglers } from './schedules';
 
 const KEY_SPACE_END = String(2n ** 128n - 1n);
 const isUnmark = (write: Write): boolean => 'update' in write && write.remove?.includes(UNFOLDED_INDEX_HASH) === true;
@@ -211,6 +212,16 @@ export const foldMutants: readonly Mutant[] = [
       withRegistry(plain, (registry) => ({
         transact: (writes) =>
           registry.transact(writes.filter((write) => !('put' in write && write.put.sk.startsWith('TAIL#')))),
+      })),
+  },
+  {
+    name: 'generation-unmarked',
+    bug: 'a generation is opened past another build’s without a mark, so that nobody misses it when its worker dies',
+    schedule: deadSeals,
+    inject: (plain) =>
+      withRegistry(plain, (registry) => ({
+        write: async (write) =>
+          'put' in write && write.put.sk.startsWith(GENERATION_SK_PREFIX) ? undefined : registry.write(write),
       })),
   },
   {

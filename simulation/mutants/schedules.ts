@@ -1,5 +1,5 @@
 /** Schedules that single bugs need, as faults of the simulator's own kinds. */
-import type { Fault, Service } from '../faults';
+import type { CallEffect, Fault, Service } from '../faults';
 import type { Random } from '../random';
 import type { RunSize } from '../size';
 import { HOUR } from '../use-case';
@@ -7,7 +7,7 @@ import { HOUR } from '../use-case';
 /** The end of the last hour, as a share of the run's length. */
 const HOUR_END = 0.45;
 
-function hit(at: number, service: Service, match: string, effect: 'pause-before' | 'slow' | 'late', ms: number): Fault {
+function hit(at: number, service: Service, match: string, effect: CallEffect, ms: number): Fault {
   return { at, kind: 'call', service, match, effect, ms };
 }
 
@@ -53,6 +53,19 @@ export function lateSeals(random: Random, { window }: RunSize): Fault[] {
       ),
     ),
   );
+}
+
+/** One late reading, and two workers in a row die as they tell the registry of the seal of its hour. */
+export function deadSeals(random: Random, { window }: RunSize): Fault[] {
+  const match = 'TransactWriteItems registry/PARTITION#simulated-sensors#2026-03-04T00/PARTITION';
+  const at = window + 30_000;
+  return [
+    { at, kind: 'straggler', age: 2 * HOUR + random.below(HOUR) },
+    hit(at, 'dynamodb', match, 'crash-before', 0),
+    hit(at, 'dynamodb', match, 'crash-before', 0),
+    // The last one of a plan ends the faults.
+    { at: at + 300_000, kind: 'straggler', age: random.below(HOUR) },
+  ];
 }
 
 /** The leader stands still before it reads the heads, when the last hour has just ended. */
