@@ -15,6 +15,8 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`, or as soon as `signal` aborts (it does not reject; the caller looks at the signal). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls back once after `ms`, unless the function that it returns is called before. */
+  after(ms: number, action: () => void): () => void;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -4,6 +4,9 @@ import type { Clock, Dependencies, Log, MetricsFactory } from '../dependencies';
 import { EcsCpu } from '../coordinator/ecs-cpu';
 import { renewalsInThread } from '../workers/threaded-lease-holder';
 
+/** setTimeout would fire at once for more. */
+const LONGEST_TIMER_MILLIS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   // Unlike performance.now(), the same in all threads of the process.
@@ -16,10 +19,13 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', finish);
         resolve();
       };
-      // setTimeout would fire at once for more than 2^31−1.
-      const timer = setTimeout(finish, Math.min(ms, 2_147_483_647));
+      const timer = setTimeout(finish, Math.min(ms, LONGEST_TIMER_MILLIS));
       signal?.addEventListener('abort', finish);
     }),
+  after: (ms, action) => {
+    const timer = setTimeout(action, Math.min(ms, LONGEST_TIMER_MILLIS));
+    return () => clearTimeout(timer);
+  },
 };
 
 /** One JSON object a line on stdout, or on stderr from `warn` up. */

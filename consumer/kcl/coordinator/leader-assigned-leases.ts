@@ -9,6 +9,7 @@ import { isStillAssignedByLeader, metricsTable, stateTable, type JoinedFleet } f
 import { LeaseAssignmentManager, type LeaseAssignmentManagerOptions } from './lease-assignment-manager';
 import { LeaseDiscoverer } from './lease-discoverer';
 import { LeaderLock } from './leader-lock';
+import { LeaderWatch } from './leader-watch';
 import { VARIANCE_DEFAULTS } from './variance-decider';
 import { REPORT_INTERVAL_MILLIS } from './worker-metric-stats';
 import { WorkerMetricsReporter } from './worker-metrics-reporter';
@@ -39,6 +40,8 @@ export interface LeaderAssignedLeasesOptions extends Pick<
 const LOCK_FAILOVERS = 1;
 const HEARTBEAT_FAILOVERS = 1 / 3;
 const BALANCING_FAILOVERS = 6;
+/** Of every interval, to both sides. */
+const SPREAD = 0.1;
 /** Two looks a little apart stay below two seconds. */
 const MAX_WANTED_MILLIS = 800;
 /** That a leader reads at most. */
@@ -48,6 +51,7 @@ export class LeaderAssignedLeases implements LeaseSource {
   private readonly reporter: WorkerMetricsReporter;
   private readonly discoverer: LeaseDiscoverer;
   private readonly lock: LeaderLock;
+  private readonly leader: LeaderWatch;
   private readonly manager: LeaseAssignmentManager;
   private readonly stopped = new AbortController();
   private readonly wakeups: Wakeup[] = [];
@@ -61,6 +65,7 @@ export class LeaderAssignedLeases implements LeaseSource {
     this.discoverer = new LeaseDiscoverer(options);
     const table = stateTable(tables, mode.stateIn);
     this.lock = new LeaderLock({ ...options, table, leaseDuration: LOCK_FAILOVERS * failoverTime });
+    this.leader = new LeaderWatch(options);
     this.manager = new LeaseAssignmentManager({
       ...options,
       lock: this.lock,
@@ -76,8 +81,7 @@ export class LeaderAssignedLeases implements LeaseSource {
   }
 
   start(): void {
-    const { fleet, failoverTime } = this.options;
-    const { mode, tables } = fleet;
+    const { mode, tables } = this.options.fleet;
     if (mode.mode !== 'LEADER_ASSIGNED') return;
     const report = async (): Promise<void> => {
       await this.reporter.report();
@@ -97,7 +101,7 @@ export class LeaderAssignedLeases implements LeaseSource {
       ),
     ];
     if (mode.standsForLeader) {
-      loops.push(this.lead(failoverTime));
+      loops.push(this.lead());
     }
     this.loops = Promise.all(loops);
   }
@@ -118,15 +122,18 @@ export class LeaderAssignedLeases implements LeaseSource {
   }
 
   /** Leadership and its work go on apart, so that a long run does not cost the lock. */
-  private async lead(failoverTime: number): Promise<void> {
+  private async lead(): Promise<void> {
     await Promise.all([
       this.every(
         'the leader lock could not be written',
-        () => HEARTBEAT_FAILOVERS * failoverTime,
+        () => this.heartbeatInterval(),
         async () => {
           const before = this.lock.isHeld;
+          if (!before) await this.leader.look(this.lock.predecessor);
           await this.lock.heartbeat();
-          if (this.lock.isHeld && !before) this.lookNow();
+          if (before || !this.lock.isHeld) return;
+          this.manager.succeed(this.leader.of(this.lock.predecessor));
+          this.lookNow();
         },
       ),
       this.every(
@@ -135,6 +142,13 @@ export class LeaderAssignedLeases implements LeaseSource {
         () => this.manager.run(),
       ),
     ]);
+  }
+
+  /** A lock that may run out is looked at just then. */
+  private heartbeatInterval(): number {
+    const regular = HEARTBEAT_FAILOVERS * this.options.failoverTime;
+    const untilFree = this.lock.isHeld ? undefined : this.lock.untilFree;
+    return untilFree === undefined || untilFree <= 0 ? regular : Math.min(regular, untilFree / (1 - SPREAD));
   }
 
   /** Of all workers only the leader reads the table, so it may often: the leases of a large one go on within failover + 2 looks, too. */
@@ -156,7 +170,7 @@ export class LeaderAssignedLeases implements LeaseSource {
       await run().catch((error: unknown) => this.options.log('warn', failure, { error: describeError(error) }));
       if (signal.aborted) return;
       // Spread, so that workers do not write in step.
-      await wakeup.sleep(interval() * (0.9 + 0.2 * this.options.random()));
+      await wakeup.sleep(interval() * (1 - SPREAD + 2 * SPREAD * this.options.random()));
     }
   }
 }

@@ -49,11 +49,22 @@ export interface LeaderLockOptions {
 }
 
 export class LeaderLock {
-  private watch: Watch | undefined;
+  private watch: (LockRow & Watch) | undefined;
   /** Set while this worker holds the lock. */
   private own: { readonly version: string; readonly confirmedAt: number } | undefined;
 
   constructor(private readonly options: LeaderLockOptions) {}
+
+  /** Who holds the lock, or held it until this worker took it. */
+  get predecessor(): string | undefined {
+    return this.watch?.ownerName;
+  }
+
+  /** Milliseconds until the lock may be taken, if its version stands still; undefined where none was seen. */
+  get untilFree(): number | undefined {
+    const { watch } = this;
+    return watch && watch.since + watch.leaseDuration - this.options.clock.monotonic();
+  }
 
   /** True only for as long as no other can have taken the lock. */
   get isHeld(): boolean {
@@ -109,7 +120,7 @@ export class LeaderLock {
     if (item && !row) return;
     const take = row === undefined || mayTakeLock(row, this.watch, startedAt);
     if (row && row.recordVersionNumber !== this.watch?.recordVersionNumber) {
-      this.watch = { recordVersionNumber: row.recordVersionNumber, since: clock.monotonic() };
+      this.watch = { ...row, since: clock.monotonic() };
     }
     if (!take) return;
     const sentAt = clock.monotonic();

@@ -11,6 +11,7 @@ import type { AssignmentLimits, LeaseAssignmentStrategy } from './fleet-view';
 import { metricStats } from './join-fleet';
 import { activeWorkers, decideAssignments, type AssignmentDecision } from './lease-assignment';
 import type { LeaderLock } from './leader-lock';
+import type { WatchedLeader } from './leader-watch';
 import type { VarianceOptions } from './variance-decider';
 import { isStale, type WorkerMetricStats } from './worker-metric-stats';
 
@@ -45,6 +46,7 @@ export class LeaseAssignmentManager {
   /** Workers whose leases all expired, with the report after which that was. */
   private readonly suspects = new Map<string, number>();
   private wasLeader = false;
+  private predecessor: WatchedLeader | undefined;
   private failedRuns = 0;
   private balancedAt = -Infinity;
   private balancedFor = '';
@@ -55,6 +57,11 @@ export class LeaseAssignmentManager {
   /** Rows of the last look. */
   get tableSize(): number {
     return this.rows;
+  }
+
+  /** Tells a worker that takes the lead what it saw of the leader before. */
+  succeed(predecessor: WatchedLeader | undefined): void {
+    this.predecessor = predecessor;
   }
 
   /** One run; does nothing but on the leader. Never throws: after three runs that failed leadership is released. */
@@ -102,7 +109,7 @@ export class LeaseAssignmentManager {
     }
   }
 
-  /** What an earlier leader watched does not count: every owned lease looks fresh. */
+  /** What an earlier leader watched is not known: every owned lease looks fresh, but for those of that leader. */
   private begin(): void {
     this.wasLeader = true;
     this.observer.clear();
@@ -121,6 +128,7 @@ export class LeaseAssignmentManager {
     const scanEnd = clock.monotonic();
     scope.add('LeaseAndWorkerMetricsLoad.Time', scanEnd - scanStart, 'Milliseconds');
     this.rows = rows.length + others.length;
+    this.recall(rows);
     const leases = this.observer.observe(rows, scanStart, scanEnd);
     const gone = this.suspect(leases, workers);
     const now = clock.now();
@@ -139,6 +147,16 @@ export class LeaseAssignmentManager {
     report(scope, decision);
     await this.apply(decision, scope);
     await this.deleteReports([...gone, ...workers.filter((stats) => isStale(stats, now))]);
+  }
+
+  /** Once, with the first look: the leases of the leader before, if the one that was watched has still not moved. */
+  private recall(rows: readonly Lease[]): void {
+    const { predecessor } = this;
+    this.predecessor = undefined;
+    if (predecessor === undefined) return;
+    const theirs = rows.filter((row) => actualOwner(row) === predecessor.workerId);
+    const watched = theirs.find(({ leaseKey }) => leaseKey === predecessor.leaseKey);
+    if (watched?.leaseCounter === predecessor.leaseCounter) this.observer.assume(theirs, predecessor.since);
   }
 
   /**

@@ -16,6 +16,13 @@ export class LeaseObserver {
     this.observations.clear();
   }
 
+  /** Takes over what was seen otherwise: none of these rows has moved since. */
+  assume(rows: readonly Lease[], movedBefore: number): void {
+    for (const { leaseKey, leaseCounter } of rows) {
+      this.observations.set(leaseKey, { counter: leaseCounter, movedBefore });
+    }
+  }
+
   /**
    * Ages are what this worker can vouch for: from the end of the scan that first showed the counter to the start of the
    * present one. An owner counts from the sending of its renewal, which is earlier, so it stops before others start.

@@ -1,5 +1,6 @@
 /** The leader's runs over a table: mirrors KCL's LeaseAssignmentManagerTest, LeaseDiscovererTest and LeaseRefresherTest (handoff). */
 import { CoordinatorTable } from '../../../consumer/kcl/coordinator/coordinator-table';
+import { LeaderWatch } from '../../../consumer/kcl/coordinator/leader-watch';
 import {
   LeaseAssignmentManager,
   type LeaseAssignmentManagerOptions,
@@ -62,6 +63,11 @@ class Bench extends LeaseBench {
 
   async run(manager: LeaseAssignmentManager): Promise<void> {
     await this.wait(manager.run());
+  }
+
+  watch(): LeaderWatch {
+    const { clock, log } = this.host.dependencies;
+    return new LeaderWatch({ refresher: this.refresher, clock, log });
   }
 
   discoverer(isBlocked: (key: string) => boolean = () => false): LeaseDiscoverer {
@@ -138,6 +144,45 @@ describe('LeaseAssignmentManager (LeaseAssignmentManagerTest)', () => {
     await bench.time.run(FAILOVER + 100);
     await bench.run(manager);
     expect(await bench.row('1')).toMatchObject({ leaseOwner: 'a', leaseCounter: 1, ownerSwitchesSinceCheckpoint: 1 });
+  });
+
+  test('what it saw of the leader before counts, for all leases of that worker and no others', async () => {
+    const bench = new Bench();
+    for (const key of ['1', '2']) bench.put(lease(key, { leaseOwner: 'leader' }));
+    bench.put(lease('3', { leaseOwner: 'other' }));
+    const watch = bench.watch();
+    await bench.wait(watch.look('leader'));
+    await bench.time.run(FAILOVER + 100);
+    await bench.wait(watch.look('leader'));
+    const manager = bench.manager();
+    manager.succeed(watch.of('leader'));
+    bench.report('a');
+    await bench.run(manager);
+    const owners = await Promise.all(['1', '2', '3'].map(async (key) => (await bench.row(key))?.leaseOwner));
+    expect(owners).toEqual(['a', 'a', 'other']);
+  });
+
+  test('a leader that lost only the lock, and renews its leases, keeps them', async () => {
+    const bench = new Bench();
+    for (const key of ['1', '2']) bench.put(lease(key, { leaseOwner: 'leader' }));
+    const watch = bench.watch();
+    await bench.wait(watch.look('leader'));
+    await bench.time.run(FAILOVER + 100);
+    // Once renewed before the last look, once after it.
+    for (const leaseCounter of [1, 2]) {
+      for (const key of ['1', '2']) bench.put(lease(key, { leaseOwner: 'leader', leaseCounter }));
+      if (leaseCounter === 1) await bench.wait(watch.look('leader'));
+      const manager = bench.manager();
+      manager.succeed(watch.of('leader'));
+      bench.report('a');
+      await bench.run(manager);
+      expect(await bench.row('1')).toMatchObject({ leaseOwner: 'leader', leaseCounter });
+      expect(await bench.row('2')).toMatchObject({ leaseOwner: 'leader', leaseCounter });
+    }
+    expect(watch.of('other')).toBeUndefined();
+    bench.put(lease('2', { leaseOwner: 'a' }));
+    await bench.wait(watch.look('leader'));
+    expect(watch.of('leader')).toBeUndefined();
   });
 
   test('an owner that renews while the leader decides keeps its lease', async () => {
