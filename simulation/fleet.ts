@@ -116,6 +116,11 @@ export class Fleet {
     for (const task of this.tasks) task?.process.crash();
   }
 
+  /** Milliseconds until tasks run again after an outage or a standstill; not above 0 where they do. */
+  standsFor(): number {
+    return this.outageUntil - this.options.time.monotonic();
+  }
+
   standstill(ms: number): void {
     this.outageUntil = this.options.time.monotonic() + ms;
     for (const task of this.tasks) task?.process.pause(ms);

@@ -47,7 +47,7 @@ async function shardsUnread({ stream, observer }: System): Promise<string[]> {
 
 async function partitionsUnsealed({ database, time }: System): Promise<string[]> {
   const waiting: string[] = [];
-  for (const row of await database.rows(REGISTRY)) {
+  for (const row of database.rows(REGISTRY)) {
     const { sk, unfolded, unfoldedPartition } = row as unknown as SegmentItem & { sk: string };
     if (sk.startsWith('TASK#')) waiting.push(`${row['pk']} has the task ${sk} ${row['state']}`);
     if (unfolded === undefined || unfolded.startsWith('#')) continue;
@@ -60,7 +60,7 @@ async function partitionsUnsealed({ database, time }: System): Promise<string[]>
 /** Every shard that is not finished has an owner that runs, and the owners have as many each as goes. */
 export async function checkLeases({ fleet, database, observer }: System): Promise<void> {
   const workers = new Map(fleet.tasks.flatMap((task) => (task === undefined ? [] : [[task.process.name, 0]])));
-  const rows = (await database.rows(LEASES)).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
+  const rows = database.rows(LEASES).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
   for (const { leaseKey, leaseOwner } of rows.filter((row) => row['checkpoint'] !== 'SHARD_END')) {
     const owned = workers.get(String(leaseOwner));
     if (owned === undefined) observer.violate(`I8 ${leaseKey} is owned by ${leaseOwner}, which does not run`);

@@ -138,16 +138,24 @@ export class Observer {
     shard: ShardLogOf<Elements>,
     head: Head,
   ): { readonly sequenceNumber: string; readonly arrival: number } | undefined {
-    const end = parsePosition(head.end);
-    return shard.records.find(({ sequenceNumber, arrival, content }) => {
+    const position = parsePosition(head.end);
+    const end = position && { ...position, element: 0 };
+    const isUncommitted = ({ sequenceNumber, arrival, content }: ShardLogOf<Elements>['records'][number]): boolean => {
       if (this.stream.isTrimmed(arrival)) return false;
       if (end === undefined) return true;
-      const order = comparePositions(
-        { sequence: sequenceNumber, sub: content.at(-1)!.sub, element: 0 },
-        { ...end, element: 0 },
-      );
+      const order = comparePositions({ sequence: sequenceNumber, sub: content.at(-1)!.sub, element: 0 }, end);
       return order > 0 || (order === 0 && head.partial);
-    });
+    };
+    // Records are in the order of their arrival and sequence number: those from the first one on are all uncommitted.
+    const { records } = shard;
+    let low = 0;
+    let high = records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isUncommitted(records[middle]!)) high = middle;
+      else low = middle + 1;
+    }
+    return records[low];
   }
 
   private onLease(before: Row | undefined, after: Row | undefined): void {

@@ -31,6 +31,8 @@ export interface ProcessContext {
   readonly onCrash: (process: SimulatedProcess) => void;
 }
 
+type Outcome<Result> = { readonly value: Result } | { readonly error: unknown };
+
 export class SimulatedProcess {
   crashed = false;
   /** Added to the wall clock, never to the monotonic one. */
@@ -80,11 +82,17 @@ export class SimulatedProcess {
   readonly clock: Clock = {
     now: () => this.context.time.now() + this.clockOffset,
     monotonic: () => this.context.time.monotonic(),
-    sleep: async (ms, signal) => {
-      await this.context.time.sleep(ms, signal);
-      await this.running();
-    },
+    sleep: (ms, signal) => this.context.time.sleep(ms, signal).then(this.goOn),
+    after: (ms, action) =>
+      this.context.time.after(ms, () => void (this.stands ? this.running().then(action) : action())),
   };
+
+  /** Nothing goes on now. */
+  private get stands(): boolean {
+    return this.crashed || this.resumesAt > this.context.time.monotonic();
+  }
+
+  private readonly goOn = (): Promise<void> | void => (this.stands ? this.running() : undefined);
 
   private async running(): Promise<void> {
     const { time } = this.context;
@@ -96,14 +104,14 @@ export class SimulatedProcess {
   }
 
   /** A request that was sent takes effect even where its sender is gone by then. */
-  async request<Result>(service: Service, request: string, apply: () => Promise<Result>): Promise<Result> {
+  async request<Result>(service: Service, request: string, apply: () => Result | Promise<Result>): Promise<Result> {
     const { time, random, record } = this.context;
-    await this.running();
+    if (this.stands) await this.running();
     const fault = this.context.faultOf(this, service, request);
     const lost = (outcome: string): Promise<never> => this.timeOut(request, outcome);
     if (fault?.effect === 'crash-before') this.crash();
     if (fault?.effect === 'pause-before') this.pause(fault.ms);
-    await this.running();
+    if (this.stands) await this.running();
     const now = time.monotonic();
     if ((this.cutUntil.get(service) ?? 0) > now) return lost('cut');
     if (fault?.effect === 'lose-request') return lost('request lost');
@@ -112,26 +120,29 @@ export class SimulatedProcess {
     if (fault?.effect === 'conflict') return this.refuse(request, conflict(service, request));
     if (fault?.effect === 'late') {
       void time.sleep(fault.ms).then(async () => {
-        await apply().catch(() => undefined);
+        await this.outcomeOf(apply);
         record(this, request, 'landed late');
       });
       return lost('late');
     }
     await time.sleep(1 + random.below(LATENCY_MS) + (fault?.effect === 'slow' ? fault.ms : 0));
-    let answer: { readonly value: Result } | { readonly error: unknown };
-    try {
-      answer = { value: await apply() };
-    } catch (error) {
-      answer = { error };
-    }
+    const answer = await this.outcomeOf(apply);
     record(this, request, 'error' in answer ? (answer.error as Error).name : 'applied');
     if (fault?.effect === 'crash-after') this.crash();
     if (fault?.effect === 'pause-after') this.pause(fault.ms);
     if (fault?.effect === 'lose-answer') return lost('answer lost');
     await time.sleep(1 + random.below(LATENCY_MS));
-    await this.running();
+    if (this.stands) await this.running();
     if ('error' in answer) throw answer.error;
     return answer.value;
+  }
+
+  private async outcomeOf<Result>(apply: () => Result | Promise<Result>): Promise<Outcome<Result>> {
+    try {
+      return { value: await apply() };
+    } catch (error) {
+      return { error };
+    }
   }
 
   private async timeOut(request: string, outcome: string): Promise<never> {
@@ -163,7 +174,11 @@ function conflict(service: Service, request: string): Error {
   return serviceError('TransactionCanceledException', 400, { CancellationReasons });
 }
 
+const operations = new Map<string, string>();
+
 /** `PutObject` of the SDK's class name; a bundler may have put something before or after it. */
 export function operationOf(command: string): string {
-  return command.replace(/^_+|Command\d*$/g, '');
+  let operation = operations.get(command);
+  if (operation === undefined) operations.set(command, (operation = command.replace(/^_+|Command\d*$/g, '')));
+  return operation;
 }

@@ -50,6 +50,8 @@ export interface TrainingOptions extends Pick<ProcessContext, 'time' | 'record' 
   readonly seed: number;
   readonly time: VirtualTime;
   readonly database: Database;
+  /** Milliseconds until any task of the consumer runs again; nothing changes before. */
+  readonly standsFor: () => number;
   readonly violate: (violation: string) => void;
 }
 
@@ -83,7 +85,7 @@ export class Training {
   async unrest(): Promise<string[]> {
     if (this.messages.length > 0) return [`${this.messages.length} events are in the queue of the trigger`];
     if (this.executions.some(({ running }) => running)) return ['an execution is running'];
-    const rows = await this.options.database.rows(REGISTRY);
+    const rows = this.options.database.rows(REGISTRY);
     const sealed = rows.filter(({ sk, generation }) => sk === PARTITION_SK && generation !== undefined);
     const newest = sealed
       .map(({ hour }) => String(hour))
@@ -121,7 +123,7 @@ export class Training {
     const visible = this.messages.filter(({ visibleAt }) => visibleAt <= time.monotonic()).slice(0, BATCH_SIZE);
     if (visible.length === 0 || this.ended) return;
     if (this.invocations >= MAXIMUM_INVOCATIONS) return this.hide(visible, POLL_MS);
-    this.hide(visible, VISIBILITY_TIMEOUT_MS);
+    this.hide(visible, Math.max(VISIBILITY_TIMEOUT_MS, this.options.standsFor()));
     void this.invoke(visible);
   }
 

@@ -20,21 +20,25 @@ export class VirtualClock {
   sleep(millis: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const due = this.time + Math.max(1, Math.ceil(millis));
-      let list = this.sleepers.get(due);
-      if (!list) this.sleepers.set(due, (list = []));
-      if (!signal) return void list.push(resolve);
+      if (!signal) return void this.after(millis, resolve);
       const abort = (): void => {
-        list[at] = undefined;
+        cancel();
         resolve();
       };
       signal.addEventListener('abort', abort, { once: true });
-      const at =
-        list.push(() => {
-          signal.removeEventListener('abort', abort);
-          resolve();
-        }) - 1;
+      const cancel = this.after(millis, () => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      });
     });
+  }
+
+  after(millis: number, action: () => void): () => void {
+    const due = this.time + Math.max(1, Math.ceil(millis));
+    let list = this.sleepers.get(due);
+    if (!list) this.sleepers.set(due, (list = []));
+    const at = list.push(action) - 1;
+    return () => void (list[at] = undefined);
   }
 
   async run(millis: number): Promise<void> {
@@ -89,6 +93,7 @@ export class VirtualProcess {
         await this.time.sleep(millis, signal);
         if (this.killed) await never;
       },
+      after: (millis, action) => this.time.after(millis, () => void (this.killed || action())),
     };
   }
 

@@ -212,7 +212,7 @@ export function rivalApplication(
 
 /** What is still to be read, by the checkpoints. */
 export async function rivalUnrest({ stream, database }: RivalServices): Promise<string[]> {
-  const leases = new Map((await database.rows(LEASES)).map((row) => [String(row['leaseKey']), row]));
+  const leases = new Map(database.rows(LEASES).map((row) => [String(row['leaseKey']), row]));
   const waiting: string[] = [];
   for (const { shardId, records, closed } of stream.shards.values()) {
     const checkpoint = leases.get(shardId)?.['checkpoint'] as string | undefined;

@@ -15,6 +15,9 @@ interface S3Input {
   readonly Range?: string;
 }
 
+/** Of a Buffer too, whose own `slice` would share the bytes. */
+const copyOf = (bytes: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(bytes);
+
 export class Bucket {
   readonly objects = new Map<string, StoredObject>();
   /** Called with every object that was created. */
@@ -45,7 +48,7 @@ export class Bucket {
     if (operation === 'PutObject') {
       if (object !== undefined && IfNoneMatch === '*') throw serviceError('PreconditionFailed', 412);
       if (object !== undefined && createOnly) this.onOverwrite(Key);
-      const body = typeof Body === 'string' ? Buffer.from(Body) : Uint8Array.from(Body!);
+      const body = typeof Body === 'string' ? Buffer.from(Body) : copyOf(Body!);
       const created = { body, metadata: { ...Metadata } };
       this.objects.set(Key, created);
       this.onCreated(Key, created);
@@ -56,6 +59,6 @@ export class Bucket {
     if (operation !== 'GetObject') throw serviceError('NotImplemented', 501);
     const range = /^bytes=(\d+)-(\d+)$/.exec(Range ?? '');
     const body = range === null ? object.body : object.body.subarray(Number(range[1]), Number(range[2]) + 1);
-    return { Body: { transformToByteArray: async () => Uint8Array.from(body) } };
+    return { Body: { transformToByteArray: async () => copyOf(body) } };
   }
 }

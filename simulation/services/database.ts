@@ -1,6 +1,5 @@
 /** The lease table and the registry on the in-memory DynamoDB engine, behind the SDK's client interface. */
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Mutex } from '../../consumer/kcl/common/timing';
 import { fromAttributes } from '../../consumer/lake/stores/attributes';
 import {
   REGISTRY_PK,
@@ -9,6 +8,7 @@ import {
   UNFOLDED_INDEX_HASH,
   UNFOLDED_INDEX_RANGE,
 } from '../../lib/contracts/registry';
+import type { Item } from '../../local/services/dynamodb/attribute-value';
 import { DynamoDbEngine } from '../../local/services/dynamodb/engine';
 import type { VirtualTime } from '../../test/kcl/support/virtual-time';
 import { operationOf, serviceError, type SimulatedProcess } from '../process';
@@ -16,7 +16,7 @@ import { operationOf, serviceError, type SimulatedProcess } from '../process';
 export const LEASES = 'leases';
 export const REGISTRY = 'registry';
 
-type Attributes = Record<string, { S?: string }>;
+type Attributes = Record<string, { S: string }>;
 type Input = Record<string, unknown>;
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -31,22 +31,27 @@ interface Touched {
   readonly Key: Attributes;
 }
 
+const WRITES: ReadonlySet<string> = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems']);
+
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   [LEASES]: ['leaseKey'],
   [REGISTRY]: [REGISTRY_PK, REGISTRY_SK],
 };
 
-function touched(operation: string, input: Input): Touched[] {
-  const of = (write: Input): Touched => {
-    const TableName = write['TableName'] as string;
-    const source = (write['Key'] ?? write['Item']) as Attributes;
-    return { TableName, Key: Object.fromEntries(KEYS[TableName]!.map((name) => [name, source[name]!])) };
-  };
-  if (operation !== 'TransactWriteItems') return [of(input)];
-  return (input['TransactItems'] as Record<string, Input>[]).map((item) => of(Object.values(item)[0]!));
+function touchedBy(write: Input): Touched {
+  const TableName = write['TableName'] as string;
+  const source = (write['Key'] ?? write['Item']) as Attributes;
+  const Key: Attributes = {};
+  for (const name of KEYS[TableName]!) Key[name] = source[name]!;
+  return { TableName, Key };
 }
 
-const keyOf = ({ Key }: Touched): string[] => Object.values(Key).map(({ S = '' }) => S);
+function touched(operation: string, input: Input): Touched[] {
+  if (operation !== 'TransactWriteItems') return [touchedBy(input)];
+  return (input['TransactItems'] as Record<string, Input>[]).map((item) => touchedBy(Object.values(item)[0]!));
+}
+
+const keyOf = ({ TableName, Key }: Touched): string[] => KEYS[TableName]!.map((name) => Key[name]!.S);
 
 function subjectOf(operation: string, input: Input): string {
   if (operation === 'Query') {
@@ -54,7 +59,10 @@ function subjectOf(operation: string, input: Input): string {
     return `${input['TableName']}/${first?.S}`;
   }
   if (operation === 'BatchGetItem' || operation === 'Scan' || operation === 'DescribeTable') return '';
-  const first = touched(operation, input)[0]!;
+  const first =
+    operation === 'TransactWriteItems'
+      ? touchedBy(Object.values((input['TransactItems'] as Record<string, Input>[])[0]!)[0]!)
+      : touchedBy(input);
   return `${first.TableName}/${keyOf(first).join('/')}`;
 }
 
@@ -64,7 +72,8 @@ export class Database {
   /** Which items, by their key's values: the rest costs two reads a write for nothing. */
   watches: (table: string, key: readonly string[]) => boolean = () => true;
   private readonly engine: DynamoDbEngine;
-  private readonly mutex = new Mutex();
+  /** Of stored items, which are never changed in place. */
+  private readonly rowsOfItems = new WeakMap<object, Row>();
 
   constructor(time: VirtualTime) {
     let ids = 0;
@@ -109,52 +118,40 @@ export class Database {
     return { send } as unknown as DynamoDBClient;
   }
 
-  /** All rows of a table. */
-  async rows(TableName: string): Promise<Row[]> {
-    const rows: Row[] = [];
-    let ExclusiveStartKey: unknown;
-    do {
-      const page = (await this.engine.call('Scan', {
-        TableName,
-        ConsistentRead: true,
-        ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
-      })) as { Items: never[]; LastEvaluatedKey?: unknown };
-      rows.push(...page.Items.map(fromAttributes));
-      ExclusiveStartKey = page.LastEvaluatedKey;
-    } while (ExclusiveStartKey !== undefined);
-    return rows;
+  /** All rows of a table, in no order that means anything. */
+  rows(table: string): Row[] {
+    return Array.from(this.engine.allStored(table), (item) => this.rowOf(item)!);
   }
 
-  async get(table: string, key: Readonly<Record<string, string>>): Promise<Row | undefined> {
-    return this.read({ TableName: table, Key: Object.fromEntries(Object.entries(key).map(([n, S]) => [n, { S }])) });
+  private read({ TableName, Key }: Touched): Row | undefined {
+    return this.rowOf(this.engine.stored(TableName, Key));
   }
 
-  private async read(item: Touched): Promise<Row | undefined> {
-    const { Item } = (await this.engine.call('GetItem', { ...item, ConsistentRead: true })) as { Item?: never };
-    return Item === undefined ? undefined : fromAttributes(Item);
+  private rowOf(item: Item | undefined): Row | undefined {
+    if (item === undefined) return undefined;
+    let row = this.rowsOfItems.get(item);
+    if (row === undefined) this.rowsOfItems.set(item, (row = fromAttributes(item as never)));
+    return row;
   }
 
-  private call(operation: string, input: Input): Promise<unknown> {
-    return this.mutex.run(async () => {
-      try {
-        if (!/^(PutItem|UpdateItem|DeleteItem|TransactWriteItems)$/.test(operation)) {
-          return await this.engine.call(operation, input);
-        }
-        const items = touched(operation, input).filter((item) => this.watches(item.TableName, keyOf(item)));
-        const before = await Promise.all(items.map((item) => this.read(item)));
-        const output = await this.engine.call(operation, input);
-        for (const [at, item] of items.entries()) {
-          this.onChange({ table: item.TableName, before: before[at], after: await this.read(item) });
-        }
-        return output;
-      } catch (error) {
-        const { name, message, members = {} } = error as Error & { members?: object };
-        // Product code asks for this one by its class.
-        if (name === 'ConditionalCheckFailedException') {
-          throw new ConditionalCheckFailedException({ message, $metadata: { httpStatusCode: 400 } });
-        }
-        throw Object.assign(serviceError(name, 400, members), { message });
+  /** At once: nothing comes between a write and those who watch it. */
+  private call(operation: string, input: Input): unknown {
+    try {
+      if (!WRITES.has(operation)) return this.engine.callNow(operation, input);
+      const items = touched(operation, input).filter((item) => this.watches(item.TableName, keyOf(item)));
+      const before = items.map((item) => this.read(item));
+      const output = this.engine.callNow(operation, input);
+      for (const [at, item] of items.entries()) {
+        this.onChange({ table: item.TableName, before: before[at], after: this.read(item) });
       }
-    });
+      return output;
+    } catch (error) {
+      const { name, message, members = {} } = error as Error & { members?: object };
+      // Product code asks for this one by its class.
+      if (name === 'ConditionalCheckFailedException') {
+        throw new ConditionalCheckFailedException({ message, $metadata: { httpStatusCode: 400 } });
+      }
+      throw Object.assign(serviceError(name, 400, members), { message });
+    }
   }
 }

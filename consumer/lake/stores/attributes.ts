@@ -22,7 +22,10 @@ export function toAttribute(value: unknown): AttributeValue {
 
 export function toAttributes(item: Readonly<Record<string, unknown>>): Record<string, AttributeValue> {
   const attributes: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(item)) if (value !== undefined) attributes[name] = toAttribute(value);
+  for (const name of Object.keys(item)) {
+    const value = item[name];
+    if (value !== undefined) attributes[name] = toAttribute(value);
+  }
   return attributes;
 }
 
@@ -36,5 +39,7 @@ export function fromAttribute(attribute: AttributeValue): unknown {
 }
 
 export function fromAttributes(attributes: Readonly<Record<string, AttributeValue>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(attributes).map(([name, attribute]) => [name, fromAttribute(attribute)]));
+  const item: Record<string, unknown> = {};
+  for (const name of Object.keys(attributes)) item[name] = fromAttribute(attributes[name]!);
+  return item;
 }

@@ -72,10 +72,16 @@ function canonicalSet(type: 'SS' | 'NS' | 'BS', value: unknown): string[] {
  */
 export function canonicalValue(value: unknown, depth = 0): AttributeValue {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongShape();
-  const entries = Object.entries(value).filter(([, content]) => content !== undefined);
-  if (entries.length !== 1) {
+  let type: AttributeType | undefined;
+  let types = 0;
+  for (const name of Object.keys(value)) {
+    if ((value as Record<string, unknown>)[name] === undefined) continue;
+    type = name as AttributeType;
+    types++;
+  }
+  if (type === undefined || types !== 1) {
     throw invalid(
-      entries.length === 0
+      type === undefined
         ? 'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes'
         : 'Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes',
     );
@@ -84,7 +90,7 @@ export function canonicalValue(value: unknown, depth = 0): AttributeValue {
     throw invalid(
       `Nesting Levels have exceeded supported limits: Attributes may be nested ${MAXIMUM_DEPTH} levels deep`,
     );
-  const [type, content] = entries[0] as [AttributeType, unknown];
+  const content = (value as Record<string, unknown>)[type];
   switch (type) {
     case 'S':
       return { S: text(content) };
@@ -117,19 +123,19 @@ export function canonicalValue(value: unknown, depth = 0): AttributeValue {
   }
 }
 
+/** `__proto__` is an attribute name like any other. */
+export function setMember(item: Record<string, AttributeValue>, name: string, value: AttributeValue): void {
+  if (name !== '__proto__') item[name] = value;
+  else Object.defineProperty(item, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
 /** @throws AwsError ValidationException, SerializationException */
 export function canonicalItem(value: unknown, depth = 0): Item {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongShape();
   const item: Record<string, AttributeValue> = {};
-  for (const [name, content] of Object.entries(value)) {
-    if (content === undefined) continue;
-    // `__proto__` is an attribute name like any other.
-    Object.defineProperty(item, name, {
-      value: canonicalValue(content, depth),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+  for (const name of Object.keys(value)) {
+    const content = (value as Record<string, unknown>)[name];
+    if (content !== undefined) setMember(item, name, canonicalValue(content, depth));
   }
   return item;
 }
@@ -140,7 +146,7 @@ export function canonicalItem(value: unknown, depth = 0): Item {
  */
 export function itemSize(item: Item): number {
   let size = 0;
-  for (const [name, value] of Object.entries(item)) size += Buffer.byteLength(name) + valueSize(value);
+  for (const name of Object.keys(item)) size += Buffer.byteLength(name) + valueSize(item[name] as AttributeValue);
   return size;
 }
 

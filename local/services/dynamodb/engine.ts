@@ -12,6 +12,8 @@ import { queryOperations } from './operations-query';
 import { settingsOperations } from './operations-settings';
 import { tableOperations } from './operations-tables';
 import { transactionOperations } from './operations-transactions';
+import type { Item } from './attribute-value';
+import { keyString } from './schema';
 import { DynamoDbState } from './state';
 import type { Operations } from './state';
 
@@ -57,15 +59,34 @@ export class DynamoDbEngine implements JsonService {
    * @throws AwsError as the API documents; ResponseDropped where a fault says so.
    */
   async call(operation: string, input: Record<string, unknown>, _caller?: Caller): Promise<unknown> {
+    try {
+      return this.callNow(operation, input);
+    } finally {
+      await this.state.flushed();
+    }
+  }
+
+  /** As {@link call}, for tables that live in memory only: there is nothing to wait for. */
+  callNow(operation: string, input: Record<string, unknown>): unknown {
     const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
     if (run === undefined)
       throw new AwsError('UnknownOperationException', `The local DynamoDB has no operation ${operation}`);
     const fault = this.options.faults?.(operation, input);
     if (fault instanceof AwsError) throw fault;
     const output = run(this.state, input);
-    await this.state.flushed();
     if (fault === 'drop-response') throw new ResponseDropped(operation);
     return output;
+  }
+
+  /** The item as it is stored, for those who watch the tables from the same process. */
+  stored(table: string, key: Item): Item | undefined {
+    const stored = this.state.table(table);
+    return stored.get(keyString(stored.keys, key))?.item;
+  }
+
+  /** All of a table's items as they are stored, for the same. */
+  *allStored(table: string): Generator<Item> {
+    for (const { item } of this.state.table(table).all()) yield item;
   }
 
   /** Releases the journal. */

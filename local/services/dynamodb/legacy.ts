@@ -176,6 +176,7 @@ const LEGACY = [
 
 /** @throws AwsError ValidationException where a request has both kinds. */
 export function refuseMixture(input: Input): void {
+  if (LEGACY.every((name) => input[name] === undefined)) return;
   const [expressions, legacy] = [EXPRESSIONS, LEGACY].map((names) =>
     names.filter((name) => input[name] !== undefined),
   ) as [string[], string[]];

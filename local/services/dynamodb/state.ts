@@ -105,7 +105,8 @@ export class DynamoDbState {
 
   private commit(entry: Entry): void {
     this.apply(entry);
-    this.pending = this.journal?.append(entry);
+    if (this.journal === undefined) return;
+    this.pending = this.journal.append(entry);
     this.entries++;
     this.compact();
   }
@@ -129,9 +130,10 @@ export class DynamoDbState {
 
   /** Rewrites the journal where most of it is overwritten. */
   private compact(): void {
+    if (this.journal === undefined) return;
     let live = 0;
     for (const table of this.tables.values()) live += 1 + table.itemCount;
-    if (this.journal === undefined || this.entries < Math.max(COMPACT_FROM_ENTRIES, live * 4)) return;
+    if (this.entries < Math.max(COMPACT_FROM_ENTRIES, live * 4)) return;
     const oldest = this.clock.now() - TOKEN_LIFETIME_MS;
     for (const { token, at } of this.tokens.values()) if (at < oldest) this.tokens.delete(token);
     this.journal.rewrite(this.snapshot());

@@ -1,5 +1,5 @@
 /** A table: its settings, its items by key, and its indexes. Knows no API shapes. */
-import { itemSize } from './attribute-value';
+import { equalValues, itemSize } from './attribute-value';
 import type { AttributeValue, Item } from './attribute-value';
 import { ItemIndex } from './item-index';
 import type { StoredItem } from './item-index';
@@ -75,8 +75,14 @@ export class Table {
   /** The item is canonical and has been checked. */
   put(item: Item): void {
     const key = keyString(this.keys, item);
-    this.delete(key);
     const stored: StoredItem = { item, size: itemSize(item), key };
+    const before = this.items.get(key);
+    if (before !== undefined) {
+      this.totalSize -= before.size;
+      for (const index of this.settings.indexes) {
+        if (!hasEqualKeys(index, before.item, item)) this.removeFrom(index, before);
+      }
+    }
     this.items.set(key, stored);
     this.totalSize += stored.size;
     this.primary.put(hashOf(this.keys, item), rangeOf(this.keys, item), stored);
@@ -89,12 +95,7 @@ export class Table {
     this.items.delete(key);
     this.totalSize -= stored.size;
     this.primary.remove(hashOf(this.keys, stored.item), { range: rangeOf(this.keys, stored.item), key });
-    for (const index of this.settings.indexes) {
-      if (!isIn(index, stored.item)) continue;
-      this.secondary
-        .get(index.indexName)
-        ?.remove(hashOf(index, stored.item), { range: rangeOf(index, stored.item), key });
-    }
+    for (const index of this.settings.indexes) this.removeFrom(index, stored);
   }
 
   /** Indexes that are new are filled, dropped ones forgotten. */
@@ -109,10 +110,24 @@ export class Table {
     }
   }
 
+  private removeFrom(index: IndexSchema, { item, key }: StoredItem): void {
+    if (!isIn(index, item)) return;
+    this.secondary.get(index.indexName)?.remove(hashOf(index, item), { range: rangeOf(index, item), key });
+  }
+
   private putInto(index: IndexSchema, stored: StoredItem): void {
     if (isIn(index, stored.item))
       this.secondary.get(index.indexName)?.put(hashOf(index, stored.item), rangeOf(index, stored.item), stored);
   }
+}
+
+/** Then a put into the index takes the place of the item before. */
+function hasEqualKeys(index: IndexSchema, one: Item, other: Item): boolean {
+  return [index.hash, index.range].every((attribute) => {
+    if (attribute === undefined) return true;
+    const [left, right] = [one[attribute.name], other[attribute.name]];
+    return left === right || (left !== undefined && right !== undefined && equalValues(left, right));
+  });
 }
 
 /** An index is sparse: it holds the items that have its keys, in the keys' types. */

@@ -40,27 +40,24 @@ export class VirtualTime implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const sleeper: Sleeper = {
-        due: this.time + Math.max(0, ms),
-        order: this.count++,
-        cancelled: false,
-        wake: () => {
-          signal?.removeEventListener('abort', abort);
-          resolve();
-        },
-      };
+      if (signal === undefined) return void this.after(ms, resolve);
+      const cancel = this.after(ms, () => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      });
       const abort = (): void => {
-        sleeper.cancelled = true;
-        sleeper.wake();
+        signal.removeEventListener('abort', abort);
+        cancel();
+        resolve();
       };
-      signal?.addEventListener('abort', abort);
-      this.push(sleeper);
+      signal.addEventListener('abort', abort);
     });
   }
 
-  /** Calls back at a virtual time from now. */
-  after(ms: number, action: () => void): void {
-    void this.sleep(ms).then(action);
+  after(ms: number, action: () => void): () => void {
+    const sleeper: Sleeper = { due: this.time + Math.max(0, ms), order: this.count++, wake: action, cancelled: false };
+    this.push(sleeper);
+    return () => void (sleeper.cancelled = true);
   }
 
   /** Runs until `done` says so or `limit` milliseconds passed. @returns whether `done` was reached */

@@ -54,6 +54,7 @@ export class WorkerHost {
         await this.time.sleep(ms, signal);
         await this.pass();
       },
+      after: (ms, action) => this.time.after(ms, () => void this.pass().then(action)),
     };
   }
 

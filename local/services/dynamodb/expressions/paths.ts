@@ -1,5 +1,5 @@
 /** Reading and writing at document paths. Items are never changed in place: a write copies the way to its place. */
-import { invalid } from '../attribute-value';
+import { invalid, setMember } from '../attribute-value';
 import type { AttributeValue, Item } from '../attribute-value';
 import type { Path } from './ast';
 
@@ -10,9 +10,8 @@ function child(value: AttributeValue | undefined, element: string | number): Att
 }
 
 export function getPath(item: Item, path: Path): AttributeValue | undefined {
-  const [name, ...rest] = path;
-  let value = Object.hasOwn(item, name) ? item[name] : undefined;
-  for (const element of rest) value = child(value, element);
+  let value = Object.hasOwn(item, path[0]) ? item[path[0]] : undefined;
+  for (let at = 1; at < path.length; at++) value = child(value, path[at] as string | number);
   return value;
 }
 
@@ -55,7 +54,7 @@ function changeMember(
   const value = change(Object.hasOwn(map, name) ? map[name] : undefined, rest, next);
   const copy: Record<string, AttributeValue> = { ...map };
   if (value === undefined) delete copy[name];
-  else Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+  else setMember(copy, name, value);
   return copy;
 }
 

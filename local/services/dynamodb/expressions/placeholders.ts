@@ -4,9 +4,11 @@ import type { AttributeValue } from '../attribute-value';
 
 type Members = Readonly<Record<string, unknown>>;
 
-function readMap(input: Members, parameter: string, pattern: RegExp): Map<string, unknown> {
+const NONE: ReadonlyMap<string, unknown> = new Map();
+
+function readMap(input: Members, parameter: string, pattern: RegExp): ReadonlyMap<string, unknown> {
   const value = input[parameter];
-  if (value === undefined || value === null) return new Map();
+  if (value === undefined || value === null) return NONE;
   if (typeof value !== 'object' || Array.isArray(value)) throw invalid(`${parameter} must be a map`);
   const entries = Object.entries(value);
   if (entries.length === 0) throw invalid(`${parameter} must not be empty`);
@@ -17,7 +19,7 @@ function readMap(input: Members, parameter: string, pattern: RegExp): Map<string
 }
 
 export class Placeholders {
-  private readonly names: Map<string, unknown>;
+  private readonly names: ReadonlyMap<string, unknown>;
   private readonly values = new Map<string, AttributeValue>();
   private readonly used = new Set<string>();
 
@@ -68,7 +70,8 @@ export class Placeholders {
       ['ExpressionAttributeNames', this.names],
       ['ExpressionAttributeValues', this.values],
     ] as const) {
-      const unused = [...map.keys()].filter((key) => !this.used.has(key));
+      const unused: string[] = [];
+      for (const key of map.keys()) if (!this.used.has(key)) unused.push(key);
       if (unused.length === 0) continue;
       throw invalid(
         hasExpressions

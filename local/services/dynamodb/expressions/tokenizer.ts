@@ -10,8 +10,21 @@ export interface Token {
 const PATTERN = /\s*(?:([A-Za-z_][A-Za-z0-9_]*)|(#[A-Za-z0-9_]+)|(:[A-Za-z0-9_]+)|(\d+)|(<>|<=|>=|[()[\].,=<>+-]))/y;
 const MAXIMUM_BYTES = 4_096;
 
+/** Programs send the same few expressions over and over, with other values. */
+const known = new Map<string, readonly Token[]>();
+const MAXIMUM_KNOWN = 1_000;
+
 /** @throws AwsError ValidationException; `parameter` is the expression's name in the request. */
-export function tokenize(parameter: string, expression: string): Token[] {
+export function tokenize(parameter: string, expression: string): readonly Token[] {
+  const before = known.get(expression);
+  if (before !== undefined) return before;
+  const tokens = split(parameter, expression);
+  if (known.size >= MAXIMUM_KNOWN) known.clear();
+  known.set(expression, tokens);
+  return tokens;
+}
+
+function split(parameter: string, expression: string): Token[] {
   if (expression.trim() === '') throw invalid(`Invalid ${parameter}: The expression can not be empty;`);
   if (Buffer.byteLength(expression) > MAXIMUM_BYTES) {
     throw invalid(
@@ -20,7 +33,8 @@ export function tokenize(parameter: string, expression: string): Token[] {
   }
   const tokens: Token[] = [];
   PATTERN.lastIndex = 0;
-  while (PATTERN.lastIndex < expression.trimEnd().length) {
+  const { length } = expression.trimEnd();
+  while (PATTERN.lastIndex < length) {
     const from = PATTERN.lastIndex;
     const match = PATTERN.exec(expression);
     if (match === null) throw syntaxError(parameter, expression, expression.slice(from).trimStart().charAt(0), from);
