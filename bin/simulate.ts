@@ -1,7 +1,7 @@
 /** `npm run simulate -- --seeds N`: the production consumer over in-memory services, under faults, in virtual time. */
 import { availableParallelism } from 'node:os';
 import { DEFAULT_FAULT_RATE } from '../simulation/run';
-import type { SeedOutcome, SeedRequest } from '../simulation/worker';
+import type { SeedOutcome, SeedRequest, Shrinking } from '../simulation/worker';
 import { integerOption, parseCommand, runCommand, stopSignal, UserError } from './support/command-line';
 import { runMutants, runRivals } from './support/simulation-checks';
 import { runSeeds } from './support/simulation-workers';
@@ -97,18 +97,27 @@ async function main(args: string[]): Promise<number> {
   const totals = new Totals();
   const failing: Failing[] = [];
   const started = performance.now();
+  const shrinking = new Map<number, string>();
   const rate = (): number => Math.round((totals.seeds / (performance.now() - started)) * 10_000) / 10;
   const onOutcome = (outcome: SeedOutcome): void => {
     totals.add(outcome);
+    shrinking.delete(outcome.seed);
     if (outcome.violations.length > 0) {
       const last = failingOf(outcome, faultRate);
       failing.push(last);
       display.say(describeFailing(last));
     }
-    const line = `${count(totals.seeds)} of ${count(seeds)} seeds, ${rate()} a second, ${count(totals.faults)} faults, ${failing.length} failing`;
-    display.update([line], line);
+    show();
   };
-  await runSeeds({ workers, requests: seedRequests(first, seeds, faultRate), onOutcome, signal });
+  const onShrinking = ({ seed, runs, faults }: Shrinking): void => {
+    shrinking.set(seed, `seed ${seed} fails: ${runs} runs with fewer faults, ${faults} faults left`);
+    show();
+  };
+  const show = (): void => {
+    const line = `${count(totals.seeds)} of ${count(seeds)} seeds, ${rate()} a second, ${count(totals.faults)} faults, ${failing.length} failing`;
+    display.update([line, ...shrinking.values()], [line, ...shrinking.values()].join('; '));
+  };
+  await runSeeds({ workers, requests: seedRequests(first, seeds, faultRate), onOutcome, onShrinking, signal });
   const seconds = Math.round((performance.now() - started) / 100) / 10;
   const ok = failing.length === 0 && totals.seeds > 0;
   if (values.json) {

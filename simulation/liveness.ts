@@ -18,17 +18,13 @@ export interface System {
   readonly training: Training;
 }
 
-/** What is still to be done; empty at rest. */
-export async function unrest(system: System): Promise<string[]> {
-  const steps = [shardsUnread, partitionsUnsealed, ({ training }: System) => training.unrest()];
-  for (const step of steps) {
-    const waiting = await step(system);
-    if (waiting.length > 0) return waiting;
-  }
-  return [];
+/** What the consumer has still to do; empty at rest. */
+export function unrest(system: System): string[] {
+  const unread = shardsUnread(system);
+  return unread.length > 0 ? unread : partitionsUnsealed(system);
 }
 
-async function shardsUnread({ stream, observer }: System): Promise<string[]> {
+function shardsUnread({ stream, observer }: System): string[] {
   const waiting: string[] = [];
   for (const shard of stream.shards.values()) {
     const { shardId, records, closed } = shard;
@@ -45,7 +41,7 @@ async function shardsUnread({ stream, observer }: System): Promise<string[]> {
   return waiting;
 }
 
-async function partitionsUnsealed({ database, time }: System): Promise<string[]> {
+function partitionsUnsealed({ database, time }: System): string[] {
   const waiting: string[] = [];
   for (const row of database.rows(REGISTRY)) {
     const { sk, unfolded, unfoldedPartition } = row as unknown as SegmentItem & { sk: string };
@@ -58,7 +54,7 @@ async function partitionsUnsealed({ database, time }: System): Promise<string[]>
 }
 
 /** Every shard that is not finished has an owner that runs, and the owners have as many each as goes. */
-export async function checkLeases({ fleet, database, observer }: System): Promise<void> {
+export function checkLeases({ fleet, database, observer }: System): void {
   const workers = new Map(fleet.tasks.flatMap((task) => (task === undefined ? [] : [[task.process.name, 0]])));
   const rows = database.rows(LEASES).filter(({ leaseKey }) => String(leaseKey).startsWith('shardId'));
   for (const { leaseKey, leaseOwner } of rows.filter((row) => row['checkpoint'] !== 'SHARD_END')) {

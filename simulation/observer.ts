@@ -32,6 +32,11 @@ export function isInRange({ start, end }: ObjectName, place: RecordPosition): bo
   return (from === undefined || comparePositions(place, from) > 0) && comparePositions(place, parsePosition(end)!) <= 0;
 }
 
+/** `I6` of the violation `I6 … was overwritten`. */
+export function invariantOf(violation: string): string {
+  return violation.split(' ', 1)[0]!;
+}
+
 export class Observer {
   readonly violations: string[] = [];
   readonly heads = new Map<string, Head>();

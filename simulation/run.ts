@@ -5,7 +5,7 @@ import { describeFault, LATEST_LANDING_MS, planFaults, type Fault } from './faul
 import { FAILOVER_MS, Fleet } from './fleet';
 import type { Mutant } from './mutants/mutant';
 import { checkLeases, unrest } from './liveness';
-import { Observer } from './observer';
+import { invariantOf, Observer } from './observer';
 import { judge, type Totals } from './oracle';
 import { sizeOf, type RunSize } from './size';
 import { Publisher, type Elements } from './publisher';
@@ -21,6 +21,7 @@ import { HOUR } from './use-case';
 export const DEFAULT_FAULT_RATE = 0.02;
 /** The longest that all may take to come to rest once the faults have stopped. */
 const REST_LIMIT_MS = 1_800_000;
+const REST_LOOK_MS = 1_000;
 /** Requests from one look at the buffers to the next. */
 const REQUESTS_PER_LOOK = 10;
 const NOTED_CHARACTERS = 65_536;
@@ -40,6 +41,14 @@ export interface RunOptions {
   readonly trace?: (line: string) => void;
   /** Stop at the first violation, without waiting for rest. */
   readonly hasty?: boolean;
+  /** Of a hasty run: the only invariant (`I6`) whose violation stops it. */
+  readonly invariant?: string;
+  /**
+   * Give the wait for rest up once nothing has changed for so many virtual milliseconds. The consumer's own waits are
+   * up to 300 s long; its longest ones are not waited out, so this is for runs whose verdict another run confirms.
+   * @default the limit of the wait
+   */
+  readonly patience?: number;
 }
 
 export interface RunResult {
@@ -156,11 +165,8 @@ class Run {
     await this.stream.create(this.size.shards);
     for (let slot = 0; slot < this.size.slots; slot++) this.fleet.start(slot);
     void this.schedule();
-    const stop = (): boolean =>
-      this.scheduleDone || (this.options.hasty === true && this.observer.violations.length > 0);
-    await this.time.runUntil(stop, 72 * HOUR);
-    let totals: Totals | undefined;
-    if (!this.options.hasty || this.observer.violations.length === 0) totals = await this.settle();
+    await this.time.runUntil(() => this.scheduleDone || this.isOver, 72 * HOUR);
+    const totals = this.isOver ? undefined : await this.settle();
     this.fleet.end();
     this.training.end();
     this.digestNoted();
@@ -180,6 +186,14 @@ class Run {
       restAfter: this.restAfter,
       totals,
     };
+  }
+
+  /** A hasty run has what it was for. */
+  private get isOver(): boolean {
+    const { hasty, invariant } = this.options;
+    const { violations } = this.observer;
+    if (hasty !== true || violations.length === 0) return false;
+    return invariant === undefined || violations.some((violation) => invariantOf(violation) === invariant);
   }
 
   /** Publishes and lets the faults happen, each at its time; an outage moves all that follows. */
@@ -256,23 +270,51 @@ class Run {
     }
   }
 
-  /** Waits until there is nothing left to do, and a while longer; then judges. */
-  private async settle(): Promise<Totals> {
+  /**
+   * Waits until the consumer has nothing left to do, and a while longer; then, without it, until the trigger has not
+   * either; then judges.
+   */
+  private async settle(): Promise<Totals | undefined> {
+    const { rival } = this.options;
     const from = this.time.monotonic();
-    let waitingFor: string[] = ['everything'];
-    while (waitingFor.length > 0 && this.time.monotonic() - from < REST_LIMIT_MS) {
-      await this.time.run(2_500);
-      waitingFor = await (this.options.rival === undefined ? unrest(this) : rivalUnrest(this));
-    }
+    const isAtRest = await this.rest(from, () => (rival === undefined ? unrest(this) : rivalUnrest(this)));
     this.restAfter = this.time.monotonic() - from;
-    for (const what of waitingFor.slice(0, 5)) this.observer.violate(`I8 stuck: ${what}`);
     // What wakes up late, and should change nothing.
-    if (waitingFor.length === 0)
-      await this.time.run(Math.max(FAILOVER_MS, LATEST_LANDING_MS + FAILOVER_MS - this.restAfter));
-    await checkLeases(this);
+    if (isAtRest) await this.time.run(Math.max(FAILOVER_MS, LATEST_LANDING_MS + FAILOVER_MS - this.restAfter));
+    checkLeases(this);
+    if (rival !== undefined) return judgeRival(this);
+    if (isAtRest) {
+      // Nothing that is left to come is the consumer's, and its polling would go on for nothing.
+      this.fleet.end();
+      await this.rest(from, () => this.training.unrest());
+    }
+    if (this.isOver) return undefined;
     const { stream, bucket, observer } = this;
-    if (this.options.rival !== undefined) return judgeRival(this);
     return judge({ stream, bucket, observer, registry: this.database.rows(REGISTRY) });
+  }
+
+  /** @returns whether nothing is left to wait for */
+  private async rest(from: number, waitingFor: () => readonly string[]): Promise<boolean> {
+    const { patience = REST_LIMIT_MS } = this.options;
+    let before = '';
+    let changedAt = this.time.monotonic();
+    for (;;) {
+      await this.time.run(REST_LOOK_MS);
+      const waiting = waitingFor();
+      if (waiting.length === 0 || this.isOver) return waiting.length === 0;
+      const now = this.time.monotonic();
+      const state = JSON.stringify([
+        waiting,
+        this.bucket.objects.size,
+        this.observer.commits,
+        this.training.executions,
+      ]);
+      if (state !== before) changedAt = now;
+      before = state;
+      if (now - from < REST_LIMIT_MS && now - changedAt < patience) continue;
+      for (const what of waiting.slice(0, 5)) this.observer.violate(`I8 stuck: ${what}`);
+      return false;
+    }
   }
 }
 

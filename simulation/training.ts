@@ -82,7 +82,7 @@ export class Training {
   }
 
   /** What is still to come, and what should have come. */
-  async unrest(): Promise<string[]> {
+  unrest(): string[] {
     if (this.messages.length > 0) return [`${this.messages.length} events are in the queue of the trigger`];
     if (this.executions.some(({ running }) => running)) return ['an execution is running'];
     const rows = this.options.database.rows(REGISTRY);

@@ -1,7 +1,8 @@
 /** A process that simulates the seeds it is sent, one at a time; its parent bundles it (bin/support/simulation-workers). */
 import { describeFault } from './faults';
 import { simulate, type RunResult } from './run';
-import { invariantOf, shortestFaults } from './shrink';
+import { invariantOf } from './observer';
+import { shortestFaults } from './shrink';
 
 export interface SeedRequest {
   readonly seed: number;
@@ -13,11 +14,24 @@ export type SeedOutcome = Omit<RunResult, 'faults'> & {
   readonly shortest?: readonly string[];
 };
 
-export async function runSeed({ seed, faultRate }: SeedRequest): Promise<SeedOutcome> {
+/** Of the shrinking of a failing seed. */
+export interface Shrinking {
+  readonly seed: number;
+  readonly runs: number;
+  /** Faults that are left. */
+  readonly faults: number;
+}
+
+export async function runSeed(
+  { seed, faultRate }: SeedRequest,
+  onShrinking: (shrinking: Shrinking) => void,
+): Promise<SeedOutcome> {
   const { faults, ...outcome } = await simulate({ seed, faultRate });
   const [first] = outcome.violations;
   if (first === undefined) return outcome;
-  const shortest = await shortestFaults({ seed, faultRate }, faults, invariantOf(first));
+  const shortest = await shortestFaults({ seed, faultRate }, faults, invariantOf(first), (runs, left) =>
+    onShrinking({ seed, runs, faults: left }),
+  );
   return { ...outcome, shortest: shortest.map(describeFault) };
 }
 
@@ -26,7 +40,7 @@ if (process.send !== undefined) {
   process.on('SIGINT', () => undefined);
   process.on('disconnect', () => process.exit(0));
   process.on('message', (request: SeedRequest) => {
-    void runSeed(request).then(
+    void runSeed(request, (shrinking) => process.send!({ shrinking })).then(
       (outcome) => process.send!({ outcome }),
       (error: Error) => process.send!({ error: `seed ${request.seed}: ${error.stack}` }),
     );

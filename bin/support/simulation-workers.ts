@@ -1,25 +1,42 @@
 /** Seeds over child processes: each runs a bundle of the simulator, which starts and runs faster than the sources. */
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { SeedOutcome, SeedRequest } from '../../simulation/worker';
+import type { SeedOutcome, SeedRequest, Shrinking } from '../../simulation/worker';
 
 const ENTRY = path.join(__dirname, '../../simulation/worker.ts');
+const DECODED_PARQUET = path.join(__dirname, '../../simulation/decoded-parquet.ts');
+const CONSUMER = path.join(__dirname, '../../consumer/');
 
-type Reply = { readonly outcome: SeedOutcome } | { readonly error: string };
+/** The consumer's `hyparquet` is the one with a memory. */
+const rememberParquet: Plugin = {
+  name: 'remember-parquet',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^hyparquet$/ }, ({ importer }) =>
+      importer.startsWith(CONSUMER) ? { path: DECODED_PARQUET } : undefined,
+    );
+  },
+};
+
+/** Seeds make much garbage and keep little: a large young generation, collected by the thread that makes it. */
+const V8_OPTIONS = ['--min-semi-space-size=32', '--max-semi-space-size=64', '--single-threaded-gc'];
+
+type Reply = { readonly outcome: SeedOutcome } | { readonly shrinking: Shrinking } | { readonly error: string };
 
 export interface SeedRun {
   readonly workers: number;
   readonly requests: Iterable<SeedRequest>;
   readonly onOutcome: (outcome: SeedOutcome) => void;
+  /** Called while a failing seed is shrunk. */
+  readonly onShrinking: (shrinking: Shrinking) => void;
   /** Ends the run early; seeds that are under way are given up. */
   readonly signal: AbortSignal;
 }
 
 /** @throws Error where a worker ends by itself or a seed cannot be run. */
-export async function runSeeds({ workers, requests, onOutcome, signal }: SeedRun): Promise<void> {
+export async function runSeeds(run: SeedRun): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'simulation-'));
   const children: ChildProcess[] = [];
   try {
@@ -29,14 +46,15 @@ export async function runSeeds({ workers, requests, onOutcome, signal }: SeedRun
       bundle: true,
       platform: 'node',
       format: 'cjs',
+      plugins: [rememberParquet],
       outfile: bundle,
       logLevel: 'error',
     });
-    const queue = requests[Symbol.iterator]();
-    const lanes = Array.from({ length: workers }, () => {
-      const child = fork(bundle, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const queue = run.requests[Symbol.iterator]();
+    const lanes = Array.from({ length: run.workers }, () => {
+      const child = fork(bundle, { execArgv: V8_OPTIONS, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       children.push(child);
-      return lane(child, queue, onOutcome, signal);
+      return lane(child, queue, run);
     });
     await Promise.all(lanes);
   } finally {
@@ -48,8 +66,7 @@ export async function runSeeds({ workers, requests, onOutcome, signal }: SeedRun
 function lane(
   child: ChildProcess,
   queue: Iterator<SeedRequest>,
-  onOutcome: (outcome: SeedOutcome) => void,
-  signal: AbortSignal,
+  { onOutcome, onShrinking, signal }: SeedRun,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (): void => {
@@ -60,6 +77,7 @@ function lane(
     signal.addEventListener('abort', () => resolve());
     child.on('message', (reply: Reply) => {
       if ('error' in reply) return reject(new Error(reply.error));
+      if ('shrinking' in reply) return onShrinking(reply.shrinking);
       onOutcome(reply.outcome);
       next();
     });

@@ -1,8 +1,8 @@
 /** Looks for a seed whose run fails with the bug and passes without it. */
 import { describeFault, type Fault } from '../faults';
+import { invariantOf } from '../observer';
 import { Random } from '../random';
 import { planOf, simulate } from '../run';
-import { invariantOf } from '../shrink';
 import { sizeOf } from '../size';
 import type { Mutant } from './mutant';
 

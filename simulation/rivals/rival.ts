@@ -211,7 +211,7 @@ export function rivalApplication(
 }
 
 /** What is still to be read, by the checkpoints. */
-export async function rivalUnrest({ stream, database }: RivalServices): Promise<string[]> {
+export function rivalUnrest({ stream, database }: RivalServices): string[] {
   const leases = new Map(database.rows(LEASES).map((row) => [String(row['leaseKey']), row]));
   const waiting: string[] = [];
   for (const { shardId, records, closed } of stream.shards.values()) {

@@ -75,6 +75,10 @@ export class Database {
   /** Of stored items, which are never changed in place. */
   private readonly rowsOfItems = new WeakMap<object, Row>();
 
+  private writes = 0;
+  /** Of reads, with how many writes there were before them. */
+  private readonly answers = new Map<string, { readonly writes: number; readonly output: unknown }>();
+
   constructor(time: VirtualTime) {
     let ids = 0;
     const clock = { now: () => time.now(), after: () => () => undefined };
@@ -134,10 +138,21 @@ export class Database {
     return row;
   }
 
+  /** Most reads are polls, which find what they found before. */
+  private readAgain(operation: string, input: Input): unknown {
+    const request = operation + JSON.stringify(input);
+    const known = this.answers.get(request);
+    if (known?.writes === this.writes) return known.output;
+    const output = this.engine.callNow(operation, input);
+    this.answers.set(request, { writes: this.writes, output });
+    return output;
+  }
+
   /** At once: nothing comes between a write and those who watch it. */
   private call(operation: string, input: Input): unknown {
     try {
-      if (!WRITES.has(operation)) return this.engine.callNow(operation, input);
+      if (!WRITES.has(operation)) return this.readAgain(operation, input);
+      this.writes++;
       const items = touched(operation, input).filter((item) => this.watches(item.TableName, keyOf(item)));
       const before = items.map((item) => this.read(item));
       const output = this.engine.callNow(operation, input);

@@ -2,6 +2,7 @@
  * The records of one shard, oldest first. Payload bytes stand in large slabs outside of the JavaScript heap; a record
  * is a few numbers and its partition key. Finding a place is a binary search, reading costs only what is read.
  */
+const FIRST_SLAB_BYTES = 1 << 14;
 const SLAB_BYTES = 1 << 20;
 
 export interface StoredRecord {
@@ -40,7 +41,9 @@ export class RecordLog {
     encrypted: boolean,
   ): void {
     if (this.used + size > this.slab.length) {
-      this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, size));
+      // Most shards of a short run hold little.
+      const bytes = Math.min(SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, 2 * this.slab.length));
+      this.slab = Buffer.allocUnsafeSlow(Math.max(bytes, size));
       this.used = 0;
     }
     this.slab.write(base64, this.used, size, 'base64');

@@ -16,9 +16,11 @@ export function seededRandom(seed: number): () => number {
 interface Sleeper {
   readonly due: number;
   readonly order: number;
-  readonly wake: () => void;
+  wake: () => void;
   cancelled: boolean;
 }
+
+const nothing = (): void => undefined;
 
 const before = (a: Sleeper, b: Sleeper): boolean => a.due < b.due || (a.due === b.due && a.order < b.order);
 
@@ -57,7 +59,11 @@ export class VirtualTime implements Clock {
   after(ms: number, action: () => void): () => void {
     const sleeper: Sleeper = { due: this.time + Math.max(0, ms), order: this.count++, wake: action, cancelled: false };
     this.push(sleeper);
-    return () => void (sleeper.cancelled = true);
+    return () => {
+      sleeper.cancelled = true;
+      // It stays in the heap until its time; what it was for need not.
+      sleeper.wake = nothing;
+    };
   }
 
   /** Runs until `done` says so or `limit` milliseconds passed. @returns whether `done` was reached */
