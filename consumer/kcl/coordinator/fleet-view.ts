@@ -45,6 +45,8 @@ export class FleetView {
     leases: readonly ObservedLease[],
     stats: readonly WorkerMetricStats[],
     private readonly limits: AssignmentLimits,
+    /** Keys of leases that came to their owners after these had measured; they count as much as any. */
+    unmeasured: ReadonlySet<string> = new Set(),
   ) {
     const active = leases.filter(({ lease }) => !isFinished(lease));
     const known = active.flatMap(({ lease }) => lease.throughputKBps ?? []);
@@ -56,6 +58,7 @@ export class FleetView {
     for (const seen of active) this.place(seen, seen.lease.leaseOwner);
     for (const load of this.workers.values()) this.synthesise(load);
     this.averages = averagesOf([...this.workers.values()]);
+    for (const { lease } of active.filter(({ lease }) => unmeasured.has(lease.leaseKey))) this.anticipate(lease);
     for (const load of this.workers.values()) this.refresh(load);
   }
 
@@ -90,9 +93,19 @@ export class FleetView {
   move(seen: ObservedLease, to: WorkerLoad): void {
     const from = this.workers.get(seen.lease.leaseOwner ?? '');
     if (from?.leases.delete(seen)) from.weight -= this.weightOf(seen.lease);
-    for (const metric of to.metrics.keys()) to.metrics.set(metric, this.withLease(to, metric, seen.lease));
+    this.weigh(to, seen.lease);
     this.place(seen, to.workerId);
     this.refresh(to);
+  }
+
+  /** What a worker without metrics reads is counted already. */
+  private anticipate(lease: Lease): void {
+    const load = this.workers.get(lease.leaseOwner ?? '');
+    if (load && !load.metrics.has(THROUGHPUT)) this.weigh(load, lease);
+  }
+
+  private weigh(load: WorkerLoad, lease: Lease): void {
+    for (const metric of load.metrics.keys()) load.metrics.set(metric, this.withLease(load, metric, lease));
   }
 
   private place(seen: ObservedLease, workerId: string | undefined): void {

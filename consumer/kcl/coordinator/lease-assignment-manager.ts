@@ -38,6 +38,8 @@ export interface LeaseAssignmentManagerOptions {
 
 const MAX_FAILED_RUNS = 3;
 const WRITES_AT_ONCE = 20;
+/** Part of a failover time in which a worker that lives has renewed at least once, of two times: who did not is given nothing for now. */
+const SILENCE = 2 / 3;
 
 export class LeaseAssignmentManager {
   private readonly observer = new LeaseObserver();
@@ -45,6 +47,8 @@ export class LeaseAssignmentManager {
   private handoffs = new Map<string, { readonly parties: string; readonly since: number }>();
   /** Workers whose leases all expired, with the report after which that was. */
   private readonly suspects = new Map<string, number>();
+  /** By lease key: who was given it, and the newest report of that worker by then. */
+  private readonly given = new Map<string, { readonly to: string; readonly report: number | undefined }>();
   private wasLeader = false;
   private predecessor: WatchedLeader | undefined;
   private failedRuns = 0;
@@ -115,6 +119,7 @@ export class LeaseAssignmentManager {
     this.observer.clear();
     this.handoffs.clear();
     this.suspects.clear();
+    this.given.clear();
     this.failedRuns = 0;
     this.balancedAt = -Infinity;
   }
@@ -130,14 +135,18 @@ export class LeaseAssignmentManager {
     this.rows = rows.length + others.length;
     this.recall(rows);
     const leases = this.observer.observe(rows, scanStart, scanEnd);
-    const gone = this.suspect(leases, workers);
+    const renewers = lastRenewals(leases);
+    const gone = this.suspect(renewers, workers);
     const now = clock.now();
-    const active = activeWorkers({ workers, suspects: new Set(this.suspects.keys()), now });
+    const silent = [...renewers].filter(([, { least }]) => least > failoverTime * SILENCE).map(([worker]) => worker);
+    const suspects = new Set([...this.suspects.keys(), ...silent]);
+    const active = activeWorkers({ workers, suspects, now });
     const decision = decideAssignments({
       ...this.options,
       leases,
       workers,
-      suspects: new Set(this.suspects.keys()),
+      suspects,
+      unmeasured: this.unmeasured(rows, workers),
       now,
       handoffAges: this.ageHandoffs(rows, scanStart, scanEnd),
       handoffTimeout: handoffTimeout + failoverTime,
@@ -145,6 +154,7 @@ export class LeaseAssignmentManager {
       balance: leaving === undefined && (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart)),
     });
     report(scope, decision);
+    this.remember(decision, workers);
     await this.apply(decision, scope);
     await this.deleteReports([...gone, ...workers.filter((stats) => isStale(stats, now))]);
   }
@@ -176,29 +186,38 @@ export class LeaseAssignmentManager {
    * reports again it is given none.
    * @returns those found now. Their reports are deleted, so that the next leader, who has not watched, gives them nothing either
    */
-  private suspect(leases: readonly ObservedLease[], workers: readonly WorkerMetricStats[]): WorkerMetricStats[] {
+  private suspect(
+    renewers: ReadonlyMap<string, { readonly least: number; readonly most: number }>,
+    workers: readonly WorkerMetricStats[],
+  ): WorkerMetricStats[] {
     const { failoverTime } = this.options;
     const gone: WorkerMetricStats[] = [];
-    const owners = new Map<string, { expired: boolean; renews: boolean }>();
-    for (const { lease, idle } of leases) {
-      const owner = actualOwner(lease);
-      if (owner === undefined || isFinished(lease)) continue;
-      const { expired, renews } = owners.get(owner) ?? { expired: false, renews: false };
-      owners.set(owner, {
-        expired: expired || idle > failoverTime,
-        renews: renews || idle <= (failoverTime * 2) / 3,
-      });
-    }
     for (const stats of workers) {
       const { workerId, lastUpdateTime } = stats;
-      const owner = owners.get(workerId);
-      if (owner?.expired && !owner.renews && !this.suspects.has(workerId)) {
+      const { least, most } = renewers.get(workerId) ?? { least: 0, most: 0 };
+      if (most > failoverTime && least > failoverTime * SILENCE && !this.suspects.has(workerId)) {
         this.suspects.set(workerId, lastUpdateTime);
         gone.push(stats);
       }
       if ((this.suspects.get(workerId) ?? Infinity) < lastUpdateTime) this.suspects.delete(workerId);
     }
     return gone;
+  }
+
+  /** Leases that no report of their owner's shows yet: runs follow one another sooner than reports. */
+  private unmeasured(rows: readonly Lease[], workers: readonly WorkerMetricStats[]): ReadonlySet<string> {
+    const reports = new Map(workers.map(({ workerId, lastUpdateTime }) => [workerId, lastUpdateTime]));
+    const owners = new Map(rows.map(({ leaseKey, leaseOwner }) => [leaseKey, leaseOwner]));
+    for (const [leaseKey, { to, report }] of this.given) {
+      if (owners.get(leaseKey) !== to || reports.get(to) !== report) this.given.delete(leaseKey);
+    }
+    return new Set(this.given.keys());
+  }
+
+  private remember({ assign, handOff }: AssignmentDecision, workers: readonly WorkerMetricStats[]): void {
+    const reports = new Map(workers.map(({ workerId, lastUpdateTime }) => [workerId, lastUpdateTime]));
+    for (const { lease, to } of [...assign, ...handOff])
+      this.given.set(lease.leaseKey, { to, report: reports.get(to) });
   }
 
   private ageHandoffs(rows: readonly Lease[], scanStart: number, scanEnd: number): Map<string, number> {
@@ -237,6 +256,20 @@ export class LeaseAssignmentManager {
       await legacyMetrics?.delete(workerId);
     }
   }
+}
+
+/** Of the unfinished leases of each owner: how long the one that moved last, and the one that moved first, stands, milliseconds. */
+function lastRenewals(
+  leases: readonly ObservedLease[],
+): Map<string, { readonly least: number; readonly most: number }> {
+  const owners = new Map<string, { least: number; most: number }>();
+  for (const { lease, idle } of leases) {
+    const owner = actualOwner(lease);
+    if (owner === undefined || isFinished(lease)) continue;
+    const { least, most } = owners.get(owner) ?? { least: Infinity, most: -Infinity };
+    owners.set(owner, { least: Math.min(least, idle), most: Math.max(most, idle) });
+  }
+  return owners;
 }
 
 /** One for each worker: during a migration of tables a worker may have two rows. */

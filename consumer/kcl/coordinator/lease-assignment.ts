@@ -9,8 +9,10 @@ import { isFailing, isLive, isValid, type WorkerMetricStats } from './worker-met
 export interface AssignmentSnapshot {
   readonly leases: readonly ObservedLease[];
   readonly workers: readonly WorkerMetricStats[];
-  /** Workers that let all their leases expire and have not reported since. */
+  /** Workers that let all their leases expire and have not reported since, or are about to. */
   readonly suspects: ReadonlySet<string>;
+  /** Keys of leases that were given to their owners since these last reported. */
+  readonly unmeasured: ReadonlySet<string>;
   /** Epoch milliseconds. */
   readonly now: number;
   /** Milliseconds. */
@@ -72,7 +74,7 @@ function placeFinished(finished: readonly ObservedLease[], workerIds: readonly s
 export function decideAssignments(snapshot: AssignmentSnapshot): AssignmentDecision {
   const { leases, failoverTime, strategy, limits } = snapshot;
   const workers = activeWorkers(snapshot);
-  const view = new FleetView(leases, workers, limits);
+  const view = new FleetView(leases, workers, limits, snapshot.unmeasured);
   const isFree = ({ lease, idle }: ObservedLease): boolean => actualOwner(lease) === undefined || idle > failoverTime;
   const isOverdue = ({ lease }: ObservedLease): boolean =>
     (snapshot.handoffAges.get(lease.leaseKey) ?? 0) > snapshot.handoffTimeout;

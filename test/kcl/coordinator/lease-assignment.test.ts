@@ -35,6 +35,7 @@ function decide(leases: ObservedLease[], workers: WorkerMetricStats[], members: 
     leases,
     workers,
     suspects: new Set(),
+    unmeasured: new Set(),
     now: NOW,
     failoverTime: FAILOVER,
     handoffAges: new Map(),
