@@ -14,6 +14,7 @@ export interface Worker {
 /** A record's processing, in the order of their arrival here. */
 interface Processing {
   readonly workerId: string;
+  readonly shardId: string;
   readonly at: number;
 }
 
@@ -75,7 +76,7 @@ export class Fleet {
       worker.isLeader = message.isLeader;
       return;
     }
-    const processing = { workerId: worker.id, at: message.at };
+    const processing = { workerId: worker.id, shardId: message.shardId, at: message.at };
     this.last.set(message.shardId, processing);
     for (const sequenceNumber of message.sequenceNumbers) {
       const before = this.processed.get(sequenceNumber);

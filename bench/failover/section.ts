@@ -55,6 +55,8 @@ interface Measured extends Scenario {
 
 interface Round {
   readonly worker: Worker;
+  /** Those it had when it got its signal. */
+  readonly shards: readonly string[];
   /** Epoch milliseconds. */
   readonly signalledAt: number;
   /** Until the last of the worker's shards went on. */
@@ -80,11 +82,14 @@ async function bundleWorker(directory: string): Promise<string> {
   return path.join(directory, 'worker.js');
 }
 
-/** Records that `worker` had processed when it got its signal, and another processed afterwards. */
-function repeatedAfter(fleet: Fleet, { worker, signalledAt }: Round): number {
+/**
+ * Records that `worker` had processed when it got its signal, and another processed afterwards. Where each takes its share those who
+ * have less steal without a handoff: what is repeated of a shard that it had lost before is not the signal's doing.
+ */
+function repeatedAfter(fleet: Fleet, { worker, shards, signalledAt }: Round): number {
   let repeated = 0;
   for (const processings of fleet.processed.values()) {
-    const isMine = processings.some(({ workerId }) => workerId === worker.id);
+    const isMine = processings.some(({ workerId, shardId }) => workerId === worker.id && shards.includes(shardId));
     if (isMine && processings.some(({ workerId, at }) => workerId !== worker.id && at >= signalledAt)) repeated++;
   }
   return repeated;
@@ -96,7 +101,6 @@ async function measureRound(fleet: Fleet, { signal, ofLeader, version }: Scenari
   await fleet.until('every worker read some of the shards', () => {
     const all = fleet.workers.length === WORKERS && fleet.last.size === SHARDS;
     const held = fleet.workers.reduce((sum, { heldLeases }) => sum + heldLeases, 0);
-    // Where each takes its share, those who have less steal without a handoff: then what is repeated is not the signal's doing.
     const isShare = (leases: number): boolean => (hasLeader ? leases > 0 : leases === SHARDS / WORKERS);
     const isAtWork = ({ id, heldLeases }: Worker): boolean =>
       isShare(heldLeases) && fleet.shardsOf(id).length === heldLeases;
@@ -114,7 +118,7 @@ async function measureRound(fleet: Fleet, { signal, ofLeader, version }: Scenari
   const code = await worker.exited;
   if (signal === 'SIGTERM' && code !== 0) throw new Error(`A worker ended with ${code} after SIGTERM.`);
   fleet.start();
-  return { worker, signalledAt, millis: wentOnAt - signalledAt };
+  return { worker, shards, signalledAt, millis: wentOnAt - signalledAt };
 }
 
 async function measure(
