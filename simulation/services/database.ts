@@ -75,9 +75,8 @@ export class Database {
   /** Of stored items, which are never changed in place. */
   private readonly rowsOfItems = new WeakMap<object, Row>();
 
-  private writes = 0;
-  /** Of reads, with how many writes there were before them. */
-  private readonly answers = new Map<string, { readonly writes: number; readonly output: unknown }>();
+  /** Of the reads since the last write. */
+  private readonly answers = new Map<string, unknown>();
 
   constructor(time: VirtualTime) {
     let ids = 0;
@@ -141,18 +140,16 @@ export class Database {
   /** Most reads are polls, which find what they found before. */
   private readAgain(operation: string, input: Input): unknown {
     const request = operation + JSON.stringify(input);
-    const known = this.answers.get(request);
-    if (known?.writes === this.writes) return known.output;
-    const output = this.engine.callNow(operation, input);
-    this.answers.set(request, { writes: this.writes, output });
-    return output;
+    let answer = this.answers.get(request);
+    if (answer === undefined) this.answers.set(request, (answer = this.engine.callNow(operation, input)));
+    return answer;
   }
 
   /** At once: nothing comes between a write and those who watch it. */
   private call(operation: string, input: Input): unknown {
     try {
       if (!WRITES.has(operation)) return this.readAgain(operation, input);
-      this.writes++;
+      this.answers.clear();
       const items = touched(operation, input).filter((item) => this.watches(item.TableName, keyOf(item)));
       const before = items.map((item) => this.read(item));
       const output = this.engine.callNow(operation, input);
