@@ -116,7 +116,8 @@ export class LeaderAssignedLeases implements LeaseSource {
     this.lookNow();
     await this.loops;
     await this.reporter.withdraw();
-    await this.manager.passOn(this.options.workerId);
+    const held = new Set(this.options.holder.all().map(({ lease }) => lease.leaseKey));
+    await this.manager.passOn(this.options.workerId, held);
     await this.discoverer.giveBack();
     await this.lock.release();
   }
@@ -132,7 +133,8 @@ export class LeaderAssignedLeases implements LeaseSource {
           if (!before) await this.leader.look(this.lock.predecessor);
           await this.lock.heartbeat();
           if (before || !this.lock.isHeld) return;
-          this.manager.succeed(this.leader.of(this.lock.predecessor));
+          const { predecessor } = this.lock;
+          if (predecessor !== undefined) this.manager.succeed(this.leader.of(predecessor));
           this.lookNow();
         },
       ),

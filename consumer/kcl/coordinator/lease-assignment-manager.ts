@@ -9,7 +9,7 @@ import type { ObservedLease } from '../leases/lease-taking';
 import type { CoordinatorTable } from './coordinator-table';
 import type { AssignmentLimits, LeaseAssignmentStrategy } from './fleet-view';
 import { metricStats } from './join-fleet';
-import { activeWorkers, decideAssignments, type AssignmentDecision } from './lease-assignment';
+import { activeWorkers, decideAssignments, type AssignmentDecision, type AssignmentSnapshot } from './lease-assignment';
 import type { LeaderLock } from './leader-lock';
 import type { WatchedLeader } from './leader-watch';
 import type { VarianceOptions } from './variance-decider';
@@ -51,6 +51,7 @@ export class LeaseAssignmentManager {
   private readonly given = new Map<string, { readonly to: string; readonly report: number | undefined }>();
   private wasLeader = false;
   private predecessor: WatchedLeader | undefined;
+  private levelFrom = -Infinity;
   private failedRuns = 0;
   private balancedAt = -Infinity;
   private balancedFor = '';
@@ -63,9 +64,11 @@ export class LeaseAssignmentManager {
     return this.rows;
   }
 
-  /** Tells a worker that takes the lead what it saw of the leader before. */
+  /** Tells a worker that takes the lead from another what it saw of that one, if anything. */
   succeed(predecessor: WatchedLeader | undefined): void {
     this.predecessor = predecessor;
+    // What the one before gave last may not have been begun, and a handoff of that would have nobody to end it.
+    this.levelFrom = this.options.clock.monotonic() + this.options.failoverTime / 2;
   }
 
   /** One run; does nothing but on the leader. Never throws: after three runs that failed leadership is released. */
@@ -95,15 +98,15 @@ export class LeaseAssignmentManager {
   }
 
   /**
-   * For a leader that stops, once its row of metrics is gone: asks itself to hand its leases over to the others, since it would be a
-   * while until another leads. Never throws: what is not handed over is given up.
+   * For a leader that stops, once its row of metrics is gone: asks itself to hand what it holds over to the others, since it would be a
+   * while until another leads; what was to become its own goes to others at once. Never throws: what is not handed over is given up.
    */
-  async passOn(workerId: string): Promise<void> {
+  async passOn(workerId: string, held: ReadonlySet<string>): Promise<void> {
     if (!this.options.lock.isHeld) return;
     if (!this.wasLeader) this.begin();
     const scope = this.options.metrics.scope('LeaseAssignmentManager');
     try {
-      await this.assign(scope, workerId);
+      await this.assign(scope, { workerId, held });
     } catch (error) {
       this.options.log('warn', 'the leases of a leader that stops could not be handed over', {
         error: describeError(error),
@@ -124,7 +127,7 @@ export class LeaseAssignmentManager {
     this.balancedAt = -Infinity;
   }
 
-  private async assign(scope: MetricsScope, leaving?: string): Promise<void> {
+  private async assign(scope: MetricsScope, leaving?: AssignmentSnapshot['leaving']): Promise<void> {
     const { clock, refresher, legacyMetrics, strategy, failoverTime, handoffTimeout } = this.options;
     const scanStart = clock.monotonic();
     const { leases: rows, others } = await refresher.readTable();
@@ -151,7 +154,11 @@ export class LeaseAssignmentManager {
       handoffAges: this.ageHandoffs(rows, scanStart, scanEnd),
       handoffTimeout: handoffTimeout + failoverTime,
       leaving,
-      balance: leaving === undefined && (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart)),
+      unbegun: this.observer.unbegun,
+      balance:
+        leaving === undefined &&
+        scanStart >= this.levelFrom &&
+        (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart)),
     });
     report(scope, decision);
     this.remember(decision, workers);
@@ -171,12 +178,13 @@ export class LeaseAssignmentManager {
 
   /**
    * Due at first, after the interval, and when workers came or went; then at once only where loads are counted from the rows. What workers
-   * measure themselves needs time to show the last moves.
+   * measure themselves needs time to show the last moves. What was just given is waited for: it may be what has to move.
    */
   private isBalancingDue(active: readonly WorkerMetricStats[], now: number): boolean {
     const fleet = JSON.stringify(active.map((stats) => stats.workerId).sort());
     const measured = active.some((stats) => Object.keys(stats.metricStats).length > 0);
-    const due = now - this.balancedAt >= this.options.balancingInterval || (!measured && fleet !== this.balancedFor);
+    const wanted = now - this.balancedAt >= this.options.balancingInterval || (!measured && fleet !== this.balancedFor);
+    const due = wanted && this.observer.unbegun.size === 0;
     if (due) [this.balancedAt, this.balancedFor] = [now, fleet];
     return due;
   }

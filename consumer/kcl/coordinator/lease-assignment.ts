@@ -22,8 +22,10 @@ export interface AssignmentSnapshot {
   /** Milliseconds after which a handoff is ended by the leader. */
   readonly handoffTimeout: number;
   readonly strategy: LeaseAssignmentStrategy;
-  /** The leader's own id, when it stops: its leases are handed to the others. */
-  readonly leaving?: string;
+  /** Keys of leases that their owners may not have begun to work on: a handoff of these would have nobody to end it. */
+  readonly unbegun: ReadonlySet<string>;
+  /** The leader itself, when it stops, with the keys of what it holds: that is handed to the others. */
+  readonly leaving?: { readonly workerId: string; readonly held: ReadonlySet<string> };
   /** Whether loads are levelled in this run; expired and unassigned leases are placed in every one. */
   readonly balance: boolean;
   readonly limits: AssignmentLimits;
@@ -85,12 +87,22 @@ export function decideAssignments(snapshot: AssignmentSnapshot): AssignmentDecis
   const overdue = leases.filter((seen) => !isFree(seen) && seen.lease.checkpointOwner !== undefined && isOverdue(seen));
   const place = strategy === 'LEASE_COUNT_BASED' ? placeByCount : placeByUtilization;
   const placed = place(view, unfinished);
-  const isLeft = ({ lease, idle }: ObservedLease): boolean =>
-    lease.leaseOwner !== undefined && lease.leaseOwner === snapshot.leaving && idle <= failoverTime;
-  const left = leases.filter((seen) => isLeft(seen) && !isFinished(seen.lease) && !seen.lease.checkpointOwner);
-  const passedOn = place(view, left);
+  const { leaving, unbegun } = snapshot;
+  const left = leases.filter(
+    (seen) => leaving && seen.lease.leaseOwner === leaving.workerId && !isFree(seen) && !isFinished(seen.lease),
+  );
+  const isHandedOver = ({ lease }: ObservedLease): boolean =>
+    lease.checkpointOwner !== undefined || leaving?.held.has(lease.leaseKey) === true;
+  const passedOn = place(view, left.filter(isHandedOver));
+  const unheld = place(
+    view,
+    left.filter((seen) => !isHandedOver(seen)),
+  );
   const isMovable = ({ lease, idle }: ObservedLease): boolean =>
-    lease.checkpointOwner === undefined && lease.leaseOwner !== undefined && idle <= failoverTime;
+    lease.checkpointOwner === undefined &&
+    lease.leaseOwner !== undefined &&
+    idle <= failoverTime &&
+    !unbegun.has(lease.leaseKey);
   let balanced: Move[] = [];
   if (snapshot.balance && workers.length > 1) {
     balanced =
@@ -98,10 +110,10 @@ export function decideAssignments(snapshot: AssignmentSnapshot): AssignmentDecis
         ? balanceCounts(view, isMovable)
         : balanceVariance(view, isMovable, snapshot.random, snapshot.variance);
   }
-  const assign = [...placed, ...placeFinished(finished, [...view.workers.keys()])].map(({ seen, to }) => ({
+  const assign = [...placed, ...unheld, ...placeFinished(finished, [...view.workers.keys()])].map(({ seen, to }) => ({
     lease: seen.lease,
     to,
-    idle: actualOwner(seen.lease) !== undefined,
+    idle: actualOwner(seen.lease) !== undefined && isFree(seen),
   }));
   const ended = overdue.flatMap(({ lease }) =>
     lease.leaseOwner === undefined ? [] : [{ lease, to: lease.leaseOwner, idle: false }],

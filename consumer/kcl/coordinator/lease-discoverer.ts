@@ -51,14 +51,19 @@ export class LeaseDiscoverer {
     scope.end();
   }
 
-  /** For a worker that leaves: what was given to it and not begun is free again at once. Never throws: it would expire. */
+  /**
+   * For a worker that leaves: what was given to it and not begun is free again at once, or stays with who was to hand it over. Never
+   * throws: it would expire.
+   */
   async giveBack(): Promise<void> {
     const { refresher, holder, workerId, log } = this.options;
     try {
       for (const key of await refresher.listLeaseKeysOf(workerId)) {
         if (holder.held(key)) continue;
         const lease = await refresher.getLease(key);
-        if (lease?.leaseOwner === workerId && lease.checkpointOwner === undefined) await refresher.evictLease(lease);
+        if (lease?.leaseOwner !== workerId) continue;
+        if (lease.checkpointOwner === undefined) await refresher.evictLease(lease);
+        else await refresher.startHandoff(lease, lease.checkpointOwner);
       }
     } catch (error) {
       log('warn', 'leases that were not begun could not be given back; they expire', { error: describeError(error) });

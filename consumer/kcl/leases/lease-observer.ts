@@ -1,11 +1,14 @@
 /** Remembers when each lease's counter was last seen to move: no time is stored in a row, so every worker watches for itself. */
-import type { Lease } from './lease';
+import { actualOwner, type Lease } from './lease';
 import type { ObservedLease } from './lease-taking';
 
 interface Observation {
   readonly counter: number;
   /** Monotonic; −Infinity where never renewed. */
   readonly movedBefore: number;
+  readonly owner: string | undefined;
+  /** Came to its owner while this worker watched, and has not moved since. */
+  readonly unbegun: boolean;
 }
 
 export class LeaseObserver {
@@ -18,9 +21,15 @@ export class LeaseObserver {
 
   /** Takes over what was seen otherwise: none of these rows has moved since. */
   assume(rows: readonly Lease[], movedBefore: number): void {
-    for (const { leaseKey, leaseCounter } of rows) {
-      this.observations.set(leaseKey, { counter: leaseCounter, movedBefore });
+    for (const row of rows) {
+      const { leaseKey, leaseCounter: counter } = row;
+      this.observations.set(leaseKey, { counter, movedBefore, owner: actualOwner(row), unbegun: false });
     }
+  }
+
+  /** Leases that their owners were not seen to renew since they got them: nobody may be working on these yet. */
+  get unbegun(): ReadonlySet<string> {
+    return new Set([...this.observations].flatMap(([leaseKey, { unbegun }]) => (unbegun ? [leaseKey] : [])));
   }
 
   /**
@@ -30,10 +39,14 @@ export class LeaseObserver {
    */
   observe(rows: readonly Lease[], scanStart: number, scanEnd: number): ObservedLease[] {
     const seen = new Map<string, Observation>();
-    for (const { leaseKey, leaseCounter, leaseOwner } of rows) {
+    for (const row of rows) {
+      const { leaseKey, leaseCounter: counter, leaseOwner } = row;
       const before = this.observations.get(leaseKey);
+      const owner = actualOwner(row);
       const movedBefore = before !== undefined || leaseOwner !== undefined ? scanEnd : -Infinity;
-      seen.set(leaseKey, before?.counter === leaseCounter ? before : { counter: leaseCounter, movedBefore });
+      const unbegun = before !== undefined && before.owner !== owner;
+      const isSame = before?.counter === counter && !unbegun;
+      seen.set(leaseKey, isSame ? before : { counter, movedBefore, owner, unbegun });
     }
     this.observations = seen;
     return rows.map((lease) => ({ lease, idle: scanStart - (seen.get(lease.leaseKey)?.movedBefore ?? scanEnd) }));

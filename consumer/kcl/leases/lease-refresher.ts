@@ -25,7 +25,7 @@ export interface LeaseRefresher {
    * As the leader: makes `owner` the owner, if the owners are still those seen and, where `idle`, the counter too.
    */
   assignLease(lease: Lease, owner: string, idle: boolean): Promise<WriteOutcome>;
-  /** As the leader: asks the owner to hand over to `owner`, if the owners are still those seen. */
+  /** Asks who works on the lease to hand over to `owner`, or no more where it is its own, if the owners are still those seen. */
   startHandoff(lease: Lease, owner: string): Promise<WriteOutcome>;
   /** Gives the lease up, or ends its handoff, if its owner is still the one seen. */
   evictLease(lease: Lease): Promise<WriteOutcome>;

@@ -158,8 +158,10 @@ export class LeaseRenewer implements LeaseHolder {
         try {
           const { written, ...refused } = await this.options.refresher.evictLease(holding.lease);
           const current = written ? undefined : (refused as { current?: Lease }).current;
-          // A handoff that began meanwhile is ended instead.
-          if (current?.checkpointOwner !== this.options.workerId || holding.lease.checkpointOwner !== undefined) return;
+          // A handoff that began, ended, or was turned to another worker meanwhile: what it is now is let go.
+          if (current === undefined || actualOwner(current) !== this.options.workerId) return;
+          const { leaseOwner, checkpointOwner } = holding.lease;
+          if (current.leaseOwner === leaseOwner && current.checkpointOwner === checkpointOwner) return;
           holding.lease = current;
         } catch (error) {
           this.options.log('warn', 'a lease could not be given up; if no attempt succeeds it expires', {

@@ -6,7 +6,7 @@ import type { AttributeValue, ExpressionInput, Item, UpdateItemInput } from '../
 import { isSentinel, type ExtendedSequenceNumber } from '../common/extended-sequence-number';
 import { InvalidStateError } from '../common/errors';
 import type { HashKeyRange } from '../common/hash-key-range';
-import type { Lease } from './lease';
+import { actualOwner, type Lease } from './lease';
 
 export const KEY_ATTRIBUTE = 'leaseKey';
 export const OWNER_ATTRIBUTE = 'leaseOwner';
@@ -228,11 +228,20 @@ export function assignUpdate(lease: Lease, owner: string, idle: boolean): Update
   return update.build();
 }
 
-/** Begins a graceful handoff. The counter stays: it goes on being the old owner's heartbeat. */
+/**
+ * Begins a graceful handoff, or turns one that is on to another worker; back to the old owner ends it. The counter stays: it goes on
+ * being the old owner's heartbeat.
+ */
 export function handoffUpdate(lease: Lease, owner: string): Update {
-  const update = new UpdateBuilder(lease.leaseKey).set(OWNER_ATTRIBUTE, { S: owner }).expectRow();
-  if (lease.leaseOwner !== undefined) update.set('checkpointOwner', { S: lease.leaseOwner });
-  return update.expect(OWNER_ATTRIBUTE, text(lease.leaseOwner)).expect('checkpointOwner', undefined).build();
+  const update = new UpdateBuilder(lease.leaseKey)
+    .set(OWNER_ATTRIBUTE, { S: owner })
+    .expectRow()
+    .expect(OWNER_ATTRIBUTE, text(lease.leaseOwner))
+    .expect('checkpointOwner', text(lease.checkpointOwner));
+  const from = actualOwner(lease);
+  if (from === owner) update.remove('checkpointOwner');
+  else if (from !== undefined) update.set('checkpointOwner', { S: from });
+  return update.build();
 }
 
 /** Lets a lease go. During a handoff the new owner stays in `leaseOwner`: this is how the old one finishes it. */

@@ -36,6 +36,7 @@ function decide(leases: ObservedLease[], workers: WorkerMetricStats[], members: 
     workers,
     suspects: new Set(),
     unmeasured: new Set(),
+    unbegun: new Set(),
     now: NOW,
     failoverTime: FAILOVER,
     handoffAges: new Map(),
