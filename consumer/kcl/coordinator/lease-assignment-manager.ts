@@ -143,6 +143,8 @@ export class LeaseAssignmentManager {
     const now = clock.now();
     const silent = [...renewers].filter(([, { least }]) => least > failoverTime * SILENCE).map(([worker]) => worker);
     const suspects = new Set([...this.suspects.keys(), ...silent]);
+    const { unbegun } = this.observer;
+    const settling = leases.some(({ lease, idle }) => idle <= failoverTime && unbegun.has(lease.leaseKey));
     const active = activeWorkers({ workers, suspects, now });
     const decision = decideAssignments({
       ...this.options,
@@ -154,11 +156,11 @@ export class LeaseAssignmentManager {
       handoffAges: this.ageHandoffs(rows, scanStart, scanEnd),
       handoffTimeout: handoffTimeout + failoverTime,
       leaving,
-      unbegun: this.observer.unbegun,
+      unbegun,
       balance:
         leaving === undefined &&
         scanStart >= this.levelFrom &&
-        (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart)),
+        (strategy === 'LEASE_COUNT_BASED' || this.isBalancingDue(active, scanStart, settling)),
     });
     report(scope, decision);
     this.remember(decision, workers);
@@ -178,13 +180,13 @@ export class LeaseAssignmentManager {
 
   /**
    * Due at first, after the interval, and when workers came or went; then at once only where loads are counted from the rows. What workers
-   * measure themselves needs time to show the last moves. What was just given is waited for: it may be what has to move.
+   * measure themselves needs time to show the last moves. What was just given is waited for (`settling`): it may be what has to move.
    */
-  private isBalancingDue(active: readonly WorkerMetricStats[], now: number): boolean {
+  private isBalancingDue(active: readonly WorkerMetricStats[], now: number, settling: boolean): boolean {
     const fleet = JSON.stringify(active.map((stats) => stats.workerId).sort());
     const measured = active.some((stats) => Object.keys(stats.metricStats).length > 0);
     const wanted = now - this.balancedAt >= this.options.balancingInterval || (!measured && fleet !== this.balancedFor);
-    const due = wanted && this.observer.unbegun.size === 0;
+    const due = wanted && !settling;
     if (due) [this.balancedAt, this.balancedFor] = [now, fleet];
     return due;
   }

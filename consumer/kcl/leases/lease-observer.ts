@@ -44,8 +44,9 @@ export class LeaseObserver {
       const before = this.observations.get(leaseKey);
       const owner = actualOwner(row);
       const movedBefore = before !== undefined || leaseOwner !== undefined ? scanEnd : -Infinity;
-      const unbegun = before !== undefined && before.owner !== owner;
-      const isSame = before?.counter === counter && !unbegun;
+      const hasNewOwner = before !== undefined && before.owner !== owner;
+      const isSame = before?.counter === counter && !hasNewOwner;
+      const unbegun = hasNewOwner && owner !== undefined;
       seen.set(leaseKey, isSame ? before : { counter, movedBefore, owner, unbegun });
     }
     this.observations = seen;
