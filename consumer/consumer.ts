@@ -4,6 +4,7 @@ import { Scheduler } from './kcl';
 import type { UseCase } from '../use-cases/define-use-case';
 import type { ConsumerConfig } from './config';
 import type { Health } from './health';
+import { markBeginning } from './lake/append/stream-gap';
 import { FoldCoordinator } from './lake/fold/coordinator';
 import { LeaderLock } from './lake/fold/leader-lock';
 import type { FoldRunner } from './lake/fold/runner';
@@ -112,6 +113,7 @@ export class Consumer {
   }
 
   private readonly interval: number;
+  private hasBegun = false;
 
   /** Works until {@link stop}; rejects where the stream or a table cannot be used. */
   async run(): Promise<void> {
@@ -120,7 +122,10 @@ export class Consumer {
       this.loop('retention', RETENTION_INTERVAL_MS, async () => {
         this.retention = await this.dependencies.retention();
       }),
-      this.loop('fold', this.interval, () => this.coordinator.tick()),
+      this.loop('fold', this.interval, async () => {
+        await this.begin();
+        return this.coordinator.tick();
+      }),
       this.loop('fold tasks', TASK_INTERVAL_MS, () => this.tasks.runOne()),
       this.loop('metrics', METRICS_INTERVAL_MS, async () => this.dependencies.publishMetrics()),
     ];
@@ -149,6 +154,13 @@ export class Consumer {
       healthy: this.failure === undefined && state !== 'SHUT_DOWN',
       detail: { state, heldLeases, bytesInMemory, bufferedBytes: this.buffers.used },
     };
+  }
+
+  private async begin(): Promise<void> {
+    if (this.hasBegun) return;
+    const { registry, kcl } = this.dependencies;
+    await markBeginning(registry, kcl.clock.now());
+    this.hasBegun = true;
   }
 
   /** Repeats `work`; at once where it says that there is more. A failure is logged and waits for the next time. */

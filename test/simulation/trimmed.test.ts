@@ -52,6 +52,15 @@ const schedules: readonly (readonly [string, number, readonly Fault[]])[] = [
     ],
   ],
   [
+    // Nobody has a head of it, nor of any shard before it.
+    'a first shard that no worker lived long enough to open',
+    9099,
+    [
+      { at: 118, kind: 'call', service: 'dynamodb', match: 'GetItem registry/HEADS', effect: 'slow', ms: 10_279 },
+      { at: 6_421, kind: 'outage', ms: 90_267_581 },
+    ],
+  ],
+  [
     // The stream forgets the shard between the two before it has a lease: only its children can say it.
     'a shard that began and ended before anybody saw it',
     4,

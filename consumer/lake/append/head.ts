@@ -58,7 +58,7 @@ export interface Head {
   readonly progress: number;
   /**
    * Arrival time, epoch milliseconds, from which on the shard was to be read when its head was made: see
-   * {@link import('./first-arrival').firstArrival}. Absent where that is not known.
+   * {@link import('./stream-gap').firstArrival}. Absent where that is not known.
    */
   readonly since?: number;
   /** Inclusive, decimal. */

@@ -2,7 +2,7 @@
 import { HEAD_BUCKETS, headKey, HEADS_PK_PREFIX } from '../../../lib/contracts/registry';
 import type { ProcessRecordsInput, ShardInfo } from '../../kcl/processor';
 import type { Clock } from '../clock';
-import type { RegistryStore } from '../stores/registry-store';
+import { ConditionFailedError, type RegistryStore } from '../stores/registry-store';
 import { parseHead, type Head } from './head';
 
 /** A worker's own clock is believed to be right within this, milliseconds. */
@@ -15,17 +15,32 @@ const RESUMED_AFTER_MS = 60_000;
  */
 const READ_TIME_ERROR_MS = 360_000;
 
+/** Item `beginning`: `at` is when the first worker of all started, epoch milliseconds by its own clock. */
+const BEGINNING_KEY = { pk: 'LAKE', sk: 'BEGINNING' } as const;
+
+/** From now on what arrives is to be read, whether a worker lives long enough to open its shard or not. */
+export async function markBeginning(registry: Pick<RegistryStore, 'write'>, now: number): Promise<void> {
+  try {
+    await registry.write({ put: { ...BEGINNING_KEY, at: now }, condition: [[{ path: 'pk', absent: true }]] });
+  } catch (error) {
+    if (!(error instanceof ConditionFailedError)) throw error;
+  }
+}
+
 /**
  * Arrival time, epoch milliseconds, from which on a shard without a head is to be read. A child's first record arrived
  * after the last read that found a parent open, which is what the parents' progress says. Parents that have no head
  * may have been trimmed before anybody read them: then the heads of their ancestors say it. Where nobody ever read
- * the shard's hash range, it is now: what was trimmed before was promised to nobody.
+ * the shard's hash range, it is the beginning: what was trimmed before was promised to nobody.
  */
 export async function firstArrival(registry: RegistryStore, shard: ShardInfo, now: number): Promise<number> {
   const { parentShardIds } = shard;
   let before = (await registry.getMany(parentShardIds.map(headKey))).map(parseHead);
   if (before.length < parentShardIds.length) before = await overlapping(registry, shard);
-  if (before.length === 0) return now - CLOCK_ERROR_MS;
+  if (before.length === 0) {
+    const beginning = await registry.get(BEGINNING_KEY);
+    return Math.min(now, (beginning?.['at'] as number | undefined) ?? now) - CLOCK_ERROR_MS;
+  }
   return Math.max(...before.map(({ progress, since = 0 }) => Math.max(progress, since)));
 }
 
