@@ -23,6 +23,7 @@ interface Processor {
   /** The furthest checkpoint that the library accepted from it. */
   checkpoint: string;
   endedAt?: number;
+  leaseLost: boolean;
 }
 
 /** What is judged: an application, or what a test makes up. */
@@ -77,7 +78,7 @@ function processorsOf(notes: readonly Note[]): Processor[] {
     const key = `${worker} ${shardId}`;
     if (event === 'initialize') {
       const start = sequenceNumber;
-      const processor = { worker, shardId, begunAt: time, start, records: [], checkpoint: start };
+      const processor = { worker, shardId, begunAt: time, start, records: [], checkpoint: start, leaseLost: false };
       current.set(key, processor);
       all.push(processor);
     }
@@ -85,6 +86,7 @@ function processorsOf(notes: readonly Note[]): Processor[] {
     if (!processor) continue;
     if (event === 'record') processor.records.push({ sequenceNumber, id: detail });
     if (event === 'shardEnded') processor.endedAt = time;
+    if (event === 'leaseLost') processor.leaseLost = true;
     // A processor that was given no record yet checkpoints where it began.
     if (event === 'checkpoint' && sequenceNumber !== '-' && compare(sequenceNumber, processor.checkpoint) > 0) {
       processor.checkpoint = sequenceNumber;
@@ -103,9 +105,9 @@ function checkOrder({ worker, shardId, start, records }: Processor, stored: read
   );
 }
 
-/** Of those that did something: a Java worker may initialize a processor of a lease that it has handed over already. */
+/** A Java worker may initialize a processor of a lease that has gone already, and tells it so before it has any record. */
 function checkCheckpoints(all: readonly Processor[]): void {
-  const own = all.filter(({ records, endedAt }) => records.length > 0 || endedAt !== undefined);
+  const own = all.filter(({ records, leaseLost }) => records.length > 0 || !leaseLost);
   own.slice(1).forEach((successor, index) => {
     const predecessor = own[index] as Processor;
     assert.ok(

@@ -40,6 +40,20 @@ test('a takeover from a checkpoint repeats what came after it, and is counted', 
   expect(result).toMatchObject({ records: 5, deliveries: 6, duplicates: 1, shardsEnded: { java: 0, node: 1 } });
 });
 
+test('who lost the lease before it had a record took nothing over', async () => {
+  const late = [begin('java-2', 'p', 'TRIM_HORIZON'), note('java-2', 'leaseLost', 'p')];
+  const result = await judge(
+    begin('node-1', 'p', 'TRIM_HORIZON'),
+    late,
+    records('node-1', 'p', '1', '2', '3', '4'),
+    note('node-1', 'checkpoint', 'p', '4'),
+    note('node-1', 'shardEnded', 'p'),
+    child(),
+  );
+  expect(result).toMatchObject({ records: 5, duplicates: 0 });
+  await expect(judge(...whole(), note('java-1', 'checkpoint', 'p', '2'), late[0]!)).rejects.toThrow(/checkpointed p/);
+});
+
 const whole = (): Note[] => [begin('java-1', 'p', 'TRIM_HORIZON'), ...records('java-1', 'p', '1', '2', '3', '4')];
 const end = (): Note => note('java-1', 'shardEnded', 'p');
 
