@@ -154,6 +154,29 @@ test('records trimmed before an intent could be finished are an explicit gap, an
   expect(bench.ledger.map(({ gap }) => gap)).toEqual([true, undefined]);
 });
 
+test.each([
+  ['is lost', 'before'],
+  ['has its answer lost', 'after'],
+] as const)('the same where the intent that takes its place %s', async (_, moment) => {
+  const bench = new Bench();
+  const dead = await bench.worker({ fault: dyingAt('objects.create', 'before'), flushBytes: 300 });
+  await expect(dead.give([r1, r2])).rejects.toThrow('died');
+  let lose = true;
+  const heir = await bench.worker({
+    fault: (operation, at) => {
+      if (!lose || operation !== 'registry.write' || at !== moment) return;
+      lose = false;
+      throw new Error('no answer');
+    },
+  });
+  await expect(heir.give([r3])).rejects.toThrow('no answer');
+  await heir.give([r3, r4]);
+  expect(bench.ledger.map(({ gap, readings }) => [gap, readings])).toEqual([
+    [true, 1],
+    [undefined, 1],
+  ]);
+});
+
 test('an intent whose whole range was trimmed is given up after reads to the tip gave nothing for a while', async () => {
   const bench = new Bench();
   const dead = await bench.worker({ fault: dyingAt('objects.create', 'before') });

@@ -96,7 +96,7 @@ export class ShardLog {
     if (this.full || this.batch.partial) return false;
     if (this.batch.isEmpty) {
       this.firstBufferedAt = this.dependencies.clock.monotonic();
-      this.checkFirst(record);
+      this.checkFirst(record.sequenceNumber);
     }
     this.batch.beginRecord(record);
     const { elements, stoppedAt } = this.decoder.decode(record, this.batch, from);
@@ -114,10 +114,10 @@ export class ShardLog {
     return order === 0 && this.head.partial ? end.element + 1 : undefined;
   }
 
-  /** An intent says which record its range began with; another one now means that the stream trimmed it since. */
-  private checkFirst(record: KinesisClientRecord): void {
+  /** An intent says which record its range began with; a later one now means that the stream trimmed it since. */
+  private checkFirst(sequenceNumber: string): void {
     const intent = this.target ?? this.replaces;
-    if (intent === undefined || record.sequenceNumber === intent.first) return;
+    if (intent === undefined || compareSequenceNumbers(sequenceNumber, intent.first) <= 0) return;
     this.replaces = intent;
     this.target = undefined;
     this.markGap();
@@ -276,6 +276,7 @@ export class ShardLog {
     }
     if (pending.codeVersion === this.dependencies.codeVersion) this.target = pending;
     else this.replaces = pending;
+    if (!this.batch.isEmpty) this.checkFirst(this.batch.first);
   }
 
   private async adoptAgain(): Promise<void> {
