@@ -39,7 +39,10 @@ export class TcpProxy {
     this.target = { host: hostname, port: Number(port) };
   }
 
-  /** Undefined = as a wire. Connections that lost bytes are closed then: nothing sound can follow on them. */
+  /**
+   * Undefined = as a wire, but for connections that lost bytes: these stay silent for good, as after a middlebox forgot
+   * them. Only the client's own timeout finds out.
+   */
   setMode(mode: NetworkMode | undefined): void {
     this.mode = mode;
     for (const pair of this.pairs) pair.setMode(mode);
@@ -80,10 +83,10 @@ class Pair {
   }
 
   setMode(mode: NetworkMode | undefined): void {
-    this.mode = mode;
+    if (mode === 'refuse') return this.destroy();
+    this.mode = this.hasLostBytes && mode !== 'reset' ? 'blackhole' : mode;
     // Nothing may overtake them.
-    if (mode !== 'delay') this.release(this.held.length);
-    if (mode === 'refuse' || (mode === undefined && this.hasLostBytes)) this.destroy();
+    if (this.mode !== 'delay') this.release(this.held.length);
   }
 
   destroy(): void {

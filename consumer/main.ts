@@ -12,7 +12,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { S3Client } from '@aws-sdk/client-s3';
 import { BundleCommand } from '../lib/contracts/training';
 import { useCases } from '../use-cases';
@@ -23,13 +23,14 @@ import { adapters, EmfMetrics } from './kcl';
 import { InProcessFoldRunner, type FoldRunner } from './lake/fold/runner';
 import { WorkerFoldRunner } from './lake/fold/worker-runner';
 import { DynamoDbRegistryStore } from './lake/stores/dynamodb-registry-store';
+import { HTTP_TIMEOUTS } from './lake/stores/http-timeouts';
 import { S3ObjectStore } from './lake/stores/s3-object-store';
 import { EmbeddedMetrics, jsonLog } from './log';
+import { describeStream, joinLake } from './stream';
 import { evaluate } from './training/evaluate';
 import { prepareDataset } from './training/prepare-dataset';
 
 const HEALTH = 'health';
-const HOUR_MS = 3_600_000;
 /** Fargate's stopTimeout is 120 s. */
 const EXIT_AFTER_MS = 110_000;
 const METADATA_TIMEOUT_MS = 2_000;
@@ -62,9 +63,10 @@ async function consume(): Promise<void> {
   const id = await workerId(metadataUri);
 
   const kinesis = new KinesisClient({});
-  const dynamodb = new DynamoDBClient({});
+  const dynamodb = new DynamoDBClient({ requestHandler: HTTP_TIMEOUTS });
   const heap = getHeapStatistics().heap_size_limit;
-  const objects = new S3ObjectStore(new S3Client({}), config.lakeBucket, clock);
+  const objects = new S3ObjectStore(new S3Client({ requestHandler: HTTP_TIMEOUTS }), config.lakeBucket, clock);
+  const registry = new DynamoDbRegistryStore(dynamodb, config.registryTable, clock);
   const consumer = new Consumer(
     { config, workerId: id, useCases, bufferBytes: Math.round(heap / 4) },
     {
@@ -75,7 +77,7 @@ async function consume(): Promise<void> {
         kinesis: adapters.kinesisFromSdk(kinesis),
         dynamodb: adapters.dynamoFromSdk(dynamodb),
       },
-      registry: new DynamoDbRegistryStore(dynamodb, config.registryTable, clock),
+      registry,
       objects,
       runner: foldRunner(objects, config.lakeBucket, Math.round(heap / 2 / 1024 ** 2)),
       log,
@@ -84,7 +86,7 @@ async function consume(): Promise<void> {
         metrics.publish();
         kclMetrics?.flush();
       },
-      retention: () => retentionOf(kinesis, config.streamName),
+      retention: async () => (await describeStream(kinesis, config.streamName)).retention,
     },
   );
   serveHealth(healthSocket(metadataUri), () => consumer.health());
@@ -99,6 +101,7 @@ async function consume(): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   log('info', 'consumer started', { workerId: id, codeVersion: config.codeVersion, stream: config.streamName });
+  await joinLake({ registry, kinesis, streamName: config.streamName, clock, log });
   await consumer.run();
   log('info', 'consumer stopped', { workerId: id });
 }
@@ -108,12 +111,6 @@ function foldRunner(objects: S3ObjectStore, bucket: string, memory: number): Fol
   const script = join(__dirname, 'fold-worker.js');
   if (existsSync(script)) return new WorkerFoldRunner(script, bucket, memory);
   return new InProcessFoldRunner(objects, new Map(useCases.map((useCase) => [useCase.name, useCase])));
-}
-
-async function retentionOf(kinesis: KinesisClient, StreamName: string): Promise<number | undefined> {
-  const { StreamDescriptionSummary } = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName }));
-  const hours = StreamDescriptionSummary?.RetentionPeriodHours;
-  return hours === undefined ? undefined : hours * HOUR_MS;
 }
 
 async function health(): Promise<void> {

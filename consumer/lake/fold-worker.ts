@@ -7,10 +7,11 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { useCases } from '../../use-cases';
 import { adapters } from '../kcl';
 import { runFoldTask, type FoldRequest } from './fold/runner';
+import { HTTP_TIMEOUTS } from './stores/http-timeouts';
 import { S3ObjectStore } from './stores/s3-object-store';
 
 const { bucket } = workerData as { bucket: string };
-const objects = new S3ObjectStore(new S3Client({}), bucket, adapters.systemClock);
+const objects = new S3ObjectStore(new S3Client({ requestHandler: HTTP_TIMEOUTS }), bucket, adapters.systemClock);
 const byName = new Map(useCases.map((useCase) => [useCase.name, useCase]));
 
 parentPort!.on('message', ({ id, request }: { id: number; request: FoldRequest }) => {

@@ -14,7 +14,8 @@
  * | refold request  | same                             | `REFOLD`                          |
  * | use case    | `USE_CASE#<use case>`                | `TRAINING`                        |
  * | fold leader | `LOCK`                               | `fold`                            |
- * | beginning   | `LAKE`                               | `BEGINNING`                       |
+ * | stream      | `LAKE`                               | `STREAM`                          |
+ * | beginning   | same                                 | `BEGINNING`                       |
  *
  * The sparse index `UnfoldedIndex` (hash `unfolded` = use case, range `unfoldedPartition` = `<dt>T<hour>`) holds the
  * segments that no sealed generation contains yet, the marks and requests that ask for one, and, under the hash `#tasks`,

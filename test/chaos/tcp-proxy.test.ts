@@ -72,13 +72,18 @@ test('reset: the request arrives and its answer does not', async () => {
   expect(await get('/3')).toBe('answer to /3');
 });
 
-test('blackhole: neither arrives, and nobody is told; afterwards that connection is closed', async () => {
+test('blackhole: neither arrives, and nobody is told; that connection stays silent afterwards, a new one works', async () => {
   await get('/1');
   proxy.setMode('blackhole');
   const lost = get('/2');
   expect(await silent(lost)).toBe(true);
-  expect(requests).toEqual(['/1']);
   proxy.setMode(undefined);
+  expect(await silent(lost)).toBe(true);
+  proxy.setMode('delay');
+  proxy.setMode(undefined);
+  expect(await silent(lost)).toBe(true);
+  expect(requests).toEqual(['/1']);
+  agent.destroy();
   expect(await outcome(lost)).toMatch(/ECONNRESET|socket hang up/);
   expect(await get('/3')).toBe('answer to /3');
 });
@@ -90,6 +95,8 @@ test('half-open: the request arrives, its answer vanishes', async () => {
   expect(await silent(lost)).toBe(true);
   await until(() => requests.length === 2);
   proxy.setMode(undefined);
+  expect(await silent(lost)).toBe(true);
+  proxy.setMode('refuse');
   expect(await outcome(lost)).toMatch(/ECONNRESET|socket hang up/);
 });
 
