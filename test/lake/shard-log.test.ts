@@ -1,4 +1,4 @@
-import type { KinesisClientRecord, ShardInfo } from '../../consumer/kcl/processor';
+import type { InitializationInput, KinesisClientRecord, ShardInfo } from '../../consumer/kcl/processor';
 import { MemoryBudget } from '../../consumer/lake/memory-budget';
 import { startAfter, TelemetryProcessor } from '../../consumer/telemetry-processor';
 import type { Head } from '../../consumer/lake/append/head';
@@ -20,7 +20,14 @@ class Bench {
   private ids = 0;
 
   async worker(
-    options: { codeVersion?: string; fault?: FaultHook; flushBytes?: number; budget?: number; shard?: ShardInfo } = {},
+    options: {
+      codeVersion?: string;
+      fault?: FaultHook;
+      flushBytes?: number;
+      budget?: number;
+      shard?: ShardInfo;
+      checkpoint?: InitializationInput['checkpoint'];
+    } = {},
   ) {
     const processor = new TelemetryProcessor({
       registry: new MemoryRegistry(this.table, options.fault),
@@ -38,7 +45,7 @@ class Bench {
       initialPosition: 'TRIM_HORIZON',
       retention: () => this.retention,
     });
-    const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 };
+    const { checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 } } = options;
     const start = await processor.initialize({ shard: options.shard ?? shard, checkpoint, fence });
     return {
       processor,
@@ -110,6 +117,15 @@ test('an intent whose objects all exist is committed without reading', async () 
   const heir = await bench.worker({ codeVersion: 'build-2' });
   expect(bench.head.pending).toBeUndefined();
   expect(heir.start).toMatchObject({ type: 'AFTER', position: { sequenceNumber: r1.sequenceNumber } });
+});
+
+test('a checkpoint that another program wrote changes nothing: the head says where reading goes on', async () => {
+  const bench = new Bench();
+  await (await bench.worker()).give([r1]);
+  for (const sequenceNumber of [r4.sequenceNumber, 'SHARD_END', 'LATEST']) {
+    const worker = await bench.worker({ checkpoint: { sequenceNumber, subSequenceNumber: 0 } });
+    expect(worker.start).toMatchObject({ type: 'AFTER', position: { sequenceNumber: r1.sequenceNumber } });
+  }
 });
 
 test('an intent of another build is replaced whole, by a new id', async () => {
