@@ -5,7 +5,6 @@ import type { VirtualTime } from '../test/kcl/support/virtual-time';
 import type { CallEffect, Service } from './faults';
 import type { Random } from './random';
 
-const never = new Promise<never>(() => undefined);
 /** Largest latency of one way, milliseconds. */
 const LATENCY_MS = 20;
 /** After this long without an answer the client gives up. */
@@ -38,6 +37,8 @@ export class SimulatedProcess {
   /** Added to the wall clock, never to the monotonic one. */
   clockOffset = 0;
   private resumesAt = 0;
+  /** What a process that crashed waits for; its own, so that its frames go when it goes. */
+  private readonly never = new Promise<never>(() => undefined);
   private readonly healing = new AbortController();
   private readonly cutUntil = new Map<Service, number>();
   private readonly throttledUntil = new Map<Service, number>();
@@ -100,7 +101,7 @@ export class SimulatedProcess {
       // The end of all faults ends a pause too.
       await time.sleep(this.resumesAt - time.monotonic(), this.healing.signal);
     }
-    if (this.crashed) return never;
+    if (this.crashed) return this.never;
   }
 
   /** A request that was sent takes effect even where its sender is gone by then. */
