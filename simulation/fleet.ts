@@ -73,7 +73,7 @@ export class Fleet {
       random,
       record,
       faultOf: (worker, service, request) => (this.healed ? undefined : faultOf(worker, service, request)),
-      onCrash: () => this.onCrash(slot),
+      onCrash: (crashed) => this.onCrash(slot, crashed),
     });
     const bufferBytes = 2_000 + random.below(20_000);
     const consumer = this.consumer(process, random, random.chance(0.6) ? 'build-1' : 'build-2', bufferBytes);
@@ -138,9 +138,10 @@ export class Fleet {
     for (const task of this.tasks) task?.process.crash();
   }
 
-  private onCrash(slot: number): void {
+  private onCrash(slot: number, process: SimulatedProcess): void {
     this.crashes++;
-    this.startLater(slot, 500 + this.random.below(15_000));
+    // One that had ended by itself, with a request still under way, has its successor already.
+    if (this.tasks[slot]?.process === process) this.startLater(slot, 500 + this.random.below(15_000));
   }
 
   private startLater(slot: number, delay: number): void {
