@@ -2,6 +2,7 @@
 import { FoldCoordinator } from '../../consumer/lake/fold/coordinator';
 import { LeaderLock } from '../../consumer/lake/fold/leader-lock';
 import { InProcessFoldRunner } from '../../consumer/lake/fold/runner';
+import { FoldTaskWorker } from '../../consumer/lake/fold/tasks';
 import { MemoryBudget } from '../../consumer/lake/memory-budget';
 import { TelemetryProcessor } from '../../consumer/telemetry-processor';
 import { manifestKey } from '../../lib/contracts/lake-layout';
@@ -18,8 +19,8 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly metrics: string[] = [];
 
-  /** One reading of the hour is committed, and the hour may be folded. */
-  async publish(): Promise<void> {
+  /** Readings of the hour are committed, and the hour may be folded. */
+  async publish(readings = 1): Promise<void> {
     const processor = new TelemetryProcessor({
       ...this.shared('build-1'),
       uuid: () => `id${this.registry.requests}`,
@@ -46,28 +47,29 @@ class Bench {
       prepareCheckpoint: async () => ({ commit: async () => undefined }),
     };
     const atTip = { millisBehindLatest: 0, atTip: true, checkpointer };
-    const records = [enveloped({ timestamp: BASE + 1000, temperature: 1 }, { sequence: 1, arrival: BASE + HOUR })];
+    const records = Array.from({ length: readings }, (_, at) =>
+      enveloped({ timestamp: BASE + 1000 + at, temperature: 1 }, { sequence: at + 1, arrival: BASE + HOUR }),
+    );
     await processor.processRecords({ ...atTip, records, serviceTime: BASE + HOUR });
     await processor.processRecords({ ...atTip, records: [], serviceTime: BASE + 9 * HOUR });
   }
 
   /** A worker of the build, with the faults that end it, looks once. */
   async tick(codeVersion: string, fault: FaultHook = () => undefined): Promise<void> {
-    const registry = new MemoryRegistry(this.registry.table, fault);
-    const coordinator = new FoldCoordinator({
-      ...this.shared(codeVersion),
-      registry,
-      runner: new InProcessFoldRunner(this.objects, new Map([[testUseCase.name, testUseCase]])),
-      lock: new LeaderLock(registry, this.clock, 'w', 1e9),
-      useCases: [testUseCase],
-    });
-    await coordinator.tick();
+    await this.coordinator(codeVersion, { fault }).tick();
   }
 
-  private shared(codeVersion: string) {
+  coordinator(codeVersion: string, options: { fault?: FaultHook; rowsPerBucket?: number } = {}): FoldCoordinator {
+    const registry = new MemoryRegistry(this.registry.table, options.fault);
+    const lock = new LeaderLock(registry, this.clock, 'w', 1e9);
+    return new FoldCoordinator({ ...this.shared(codeVersion), ...options, registry, lock, useCases: [testUseCase] });
+  }
+
+  shared(codeVersion: string) {
     return {
       registry: this.registry,
       objects: this.objects,
+      runner: new InProcessFoldRunner(this.objects, new Map([[testUseCase.name, testUseCase]])),
       clock: this.clock,
       log: () => undefined,
       metrics: (name: string) => void this.metrics.push(name),
@@ -115,3 +117,27 @@ test.each([
   expect(bench.registry.table.unfolded.size).toBe(0);
   expect(bench.sortKeys).toEqual([PARTITION_SK, 'SEGMENT']);
 });
+
+test.each([0, 2])(
+  'fold tasks of a generation that a newer one overtook, %d of them done, are removed',
+  async (done) => {
+    const bench = new Bench();
+    await bench.publish(2);
+    const leader = bench.coordinator('build-1', { rowsPerBucket: 1 });
+    await leader.tick();
+    const worker = new FoldTaskWorker(bench.shared('build-1'));
+    for (let task = 0; task < done; task++) expect(await worker.runOne()).toBe(true);
+    expect(bench.sortKeys).toEqual(['SEGMENT', 'SEGMENT', 'TASK', 'TASK']);
+
+    // A seal that was sent before the tasks were made lands now.
+    const pk = partitionPk(hour);
+    const segments = bench.registry.table.query(pk, 'SEGMENT');
+    await bench.registry.transact([
+      { put: { pk, sk: PARTITION_SK, generation: 2 } },
+      ...segments.map((segment) => ({ update: segment, remove: ['unfolded', 'unfoldedPartition'] })),
+    ]);
+    await leader.tick();
+    await worker.runOne();
+    expect(bench.sortKeys).toEqual([PARTITION_SK, 'SEGMENT', 'SEGMENT']);
+  },
+);

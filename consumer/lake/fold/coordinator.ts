@@ -19,7 +19,7 @@ import type { UseCase } from '../../../use-cases/define-use-case';
 import { parseHead, type Head } from '../append/head';
 import { parallel } from '../parallel';
 import { partitionAt, type SegmentItem, type TailMark } from '../registry-items';
-import { ConditionFailedError, type Item, type Write } from '../stores/registry-store';
+import { ConditionFailedError, type Item, type Key, type Write } from '../stores/registry-store';
 import { completeUntil } from './completeness';
 import { freeze, isSuperset, ROWS_PER_BUCKET, readInputs, tailLength, tailOf } from './freeze';
 import type { LeaderLock } from './leader-lock';
@@ -63,6 +63,11 @@ function arrivals(items: readonly { readonly oldestArrival: number; readonly new
 export class FoldCoordinator {
   /** Partition key → when (monotonic milliseconds) it may be looked at again. */
   private readonly resting = new Map<string, number>();
+  /**
+   * By partition key, those whose tasks this worker waits for. A seal of a newer generation, sent before the tasks were
+   * made, may land after them: then the index names the partition no more, and nobody else would take the tasks away.
+   */
+  private readonly awaited = new Map<string, Partition>();
 
   constructor(private readonly dependencies: FoldCoordinatorDependencies) {}
 
@@ -76,9 +81,10 @@ export class FoldCoordinator {
     for (const useCase of this.dependencies.useCases) {
       const candidates = await this.candidates(useCase, until);
       more ||= candidates.length >= PARTITIONS_PER_TICK;
+      const partitions = [...candidates, ...this.alsoAwaited(useCase, candidates)];
       const groups: Partition[][] = [];
-      for (let at = 0; at < candidates.length; at += PARTITIONS_PER_READ) {
-        groups.push(candidates.slice(at, at + PARTITIONS_PER_READ));
+      for (let at = 0; at < partitions.length; at += PARTITIONS_PER_READ) {
+        groups.push(partitions.slice(at, at + PARTITIONS_PER_READ));
       }
       for (const group of groups) await this.foldGroup(useCase, group, until);
     }
@@ -134,6 +140,13 @@ export class FoldCoordinator {
     return found.slice(0, PARTITIONS_PER_TICK);
   }
 
+  private alsoAwaited({ name }: UseCase, candidates: readonly Partition[]): Partition[] {
+    const named = new Set(candidates.map(partitionPk));
+    return [...this.awaited.values()].filter(
+      (partition) => partition.useCase === name && !named.has(partitionPk(partition)) && !this.isResting(partition),
+    );
+  }
+
   private isResting(partition: Partition): boolean {
     const until = this.resting.get(partitionPk(partition));
     if (until === undefined) return false;
@@ -168,13 +181,14 @@ export class FoldCoordinator {
   private async foldPartition(useCase: UseCase, partition: Partition, sealed: number, until: number): Promise<void> {
     const { registry, objects, codeVersion, clock } = this.dependencies;
     const { segments, marks, requests, opened, tasks } = partitionItems(await registry.query(partitionPk(partition)));
+    const overtaken = tasks.filter(({ generation }) => generation <= sealed);
     const waiting = segments.filter(({ unfolded }) => unfolded !== undefined);
     // Asked of any build but the one that made what is to be replaced: this one may be what a deploy takes away.
     const refolds = requests.filter(({ replaces }) => replaces !== codeVersion);
     const unsealed = opened.filter(({ generation }) => generation > sealed);
     if (waiting.length + marks.length + refolds.length + opened.length === 0) {
       if (requests.length > 0) this.rest(partition, REFUSED_RETRY_AFTER_MS);
-      return;
+      return this.settle(partition, overtaken);
     }
     if (segments.length === 0) return this.remove([...marks, ...refolds, ...opened]);
     const previous = sealed === 0 ? undefined : await readInputs(objects, partition, sealed);
@@ -183,7 +197,7 @@ export class FoldCoordinator {
       if (waiting.length > 0) await this.inTransactions(unmark(previous));
       const tail = await this.tailSegments(useCase, partition);
       if (isSuperset(previous.tailSegments, tail) && refolds.length + unsealed.length === 0)
-        return this.remove([...marks, ...opened]);
+        return this.settle(partition, [...marks, ...opened, ...overtaken]);
     }
     const question = { completeUntil: until, hourEnd: partitionEnd(partition), lateness: this.latenessOf(useCase) };
     const since = arrivals(waiting.length > 0 ? waiting : marks);
@@ -200,7 +214,10 @@ export class FoldCoordinator {
     });
     if (frozen === undefined) return;
     const outcomes = await this.foldBuckets(frozen.inputs, tasks, partition);
-    if (outcomes === undefined) return;
+    if (outcomes === undefined) {
+      this.awaited.set(partitionPk(partition), partition);
+      return;
+    }
     const known = new Set(previous?.segments.map(({ key }) => key));
     const inputKeys = new Set(frozen.inputs.segments.map(({ key }) => key));
     const brought = segments.filter(({ key }) => inputKeys.has(key) && !known.has(key));
@@ -217,6 +234,7 @@ export class FoldCoordinator {
       completeUntil: until,
       now: clock.now(),
     });
+    this.awaited.delete(partitionPk(partition));
     if (!registered) return;
     this.dependencies.metrics(ConsumerMetric.partitionsSealed, 1);
     this.dependencies.log('info', 'partition sealed', {
@@ -277,7 +295,13 @@ export class FoldCoordinator {
     }
   }
 
-  private async remove(items: readonly { readonly pk: string; readonly sk: string }[]): Promise<void> {
+  /** Nothing of the partition is left to be done. */
+  private async settle(partition: Partition, items: readonly Key[]): Promise<void> {
+    await this.remove(items);
+    this.awaited.delete(partitionPk(partition));
+  }
+
+  private async remove(items: readonly Key[]): Promise<void> {
     await this.inTransactions(items.map(({ pk, sk }): Write => ({ delete: { pk, sk } })));
   }
 
