@@ -9,13 +9,16 @@ afterAll(() => jest.restoreAllMocks());
 // 7950: the records of an intent were trimmed, and the request to replace it was lost.
 // 21406: a task crashed after it had ended, and a second one was started in its place.
 // 34357: a seal that was sent before another worker made fold tasks landed after them, and nobody took them away.
-test.each([1, 2, 4, 8, 263, 7950, 21406, 34357])('seed %i: nothing lost, nothing twice, nothing stuck', async (seed) => {
-  const result = await simulate({ seed });
-  expect(result.violations).toEqual([]);
-  expect(result.commits).toBeGreaterThan(0);
-  expect(result.seals).toBeGreaterThan(0);
-  expect(result.executions).toBeGreaterThan(0);
-});
+test.each([1, 2, 4, 8, 263, 7950, 21406, 34357])(
+  'seed %i: nothing lost, nothing twice, nothing stuck',
+  async (seed) => {
+    const result = await simulate({ seed });
+    expect(result.violations).toEqual([]);
+    expect(result.commits).toBeGreaterThan(0);
+    expect(result.seals).toBeGreaterThan(0);
+    expect(result.executions).toBeGreaterThan(0);
+  },
+);
 
 test('one seed, one history', async () => {
   const [first, second] = [await simulate({ seed: 8 }), await simulate({ seed: 8 })];
