@@ -2,8 +2,10 @@
  * Which objects of the bucket were committed, told from their names and metadata alone. Pure.
  *
  * The objects of one commit say how many they are, so a range whose objects are all there is whole. Intents that were
- * given up leave objects too: whole or not, they begin where a committed range begins. Any chain of whole ranges holds
- * each record once, whichever of two equal claims it takes, so the chain that reaches furthest is taken.
+ * given up leave objects too: whole or not, they begin where a committed range begins. What a generation was frozen from
+ * was committed, and the next generation must hold it too, so of two claims to one place the one that leads over more of
+ * that is taken. Where that decides nothing, any chain of whole ranges holds each record once, and the one that reaches
+ * furthest is taken.
  */
 import { comparePositions, parsePosition, type PositionText } from '../consumer/lake/position';
 
@@ -46,19 +48,27 @@ function compare(a: PositionText, b: PositionText): number {
   return comparePositions(left, right);
 }
 
-/** @param ranges Of one shard. */
-export function chainOf(ranges: readonly ObjectRange[]): Chain {
+/**
+ * @param ranges Of one shard.
+ * @param frozen Keys of segments that generations were made of.
+ */
+export function chainOf(ranges: readonly ObjectRange[], frozen: ReadonlySet<string>): Chain {
   const whole = ranges.filter(({ objects, expected }) => objects.length === expected);
   const byStart = new Map<PositionText, ObjectRange[]>();
   for (const range of whole) byStart.set(range.start, [...(byStart.get(range.start) ?? []), range]);
 
-  // From the end backwards: the furthest place that each range's followers reach.
-  const reach = new Map<ObjectRange, PositionText>();
-  const furthest = (candidates: readonly ObjectRange[]): ObjectRange | undefined =>
-    [...candidates].sort((a, b) => compare(reach.get(b)!, reach.get(a)!) || (a.name < b.name ? -1 : 1))[0];
+  // From the end backwards: where each range's best followers lead, and over how many that are known to be committed.
+  const lead = new Map<ObjectRange, { frozen: number; end: PositionText }>();
+  const best = (candidates: readonly ObjectRange[]): ObjectRange | undefined =>
+    [...candidates].sort((a, b) => {
+      const [left, right] = [lead.get(a)!, lead.get(b)!];
+      return right.frozen - left.frozen || compare(right.end, left.end) || (a.name < b.name ? -1 : 1);
+    })[0];
   for (const range of [...whole].sort((a, b) => compare(b.end, a.end) || compare(b.start, a.start))) {
-    const next = furthest(byStart.get(range.end) ?? []);
-    reach.set(range, next === undefined ? range.end : reach.get(next)!);
+    const next = best(byStart.get(range.end) ?? []);
+    const after = next === undefined ? { frozen: 0, end: range.end } : lead.get(next)!;
+    const isFrozen = range.objects.some(({ key }) => frozen.has(key));
+    lead.set(range, { ...after, frozen: after.frozen + Number(isFrozen) });
   }
 
   const chain: ObjectRange[] = [];
@@ -66,7 +76,7 @@ export function chainOf(ranges: readonly ObjectRange[]): Chain {
   const starts = [...byStart.keys()].sort(compare);
   let at = starts[0];
   while (at !== undefined) {
-    const range = furthest(byStart.get(at)!)!;
+    const range = best(byStart.get(at)!)!;
     chain.push(range);
     if (byStart.has(range.end)) {
       at = range.end;

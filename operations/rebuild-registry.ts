@@ -8,8 +8,14 @@ import { readParquet } from '../consumer/lake/parquet';
 import { ledgerItem, segmentItem, segmentName, TAIL_SK_PREFIX, type TailMark } from '../consumer/lake/registry-items';
 import { CONTENT_HASH } from '../consumer/lake/stores/object-store';
 import { ConditionFailedError, type Item } from '../consumer/lake/stores/registry-store';
-import type { PartitionManifest } from '../lib/contracts/documents';
-import { FEATURES_PREFIX, parseManifestKey, QUARANTINE_PREFIX, READINGS_PREFIX } from '../lib/contracts/lake-layout';
+import type { GenerationInputs, PartitionManifest } from '../lib/contracts/documents';
+import {
+  FEATURES_PREFIX,
+  parseInputsKey,
+  parseManifestKey,
+  QUARANTINE_PREFIX,
+  READINGS_PREFIX,
+} from '../lib/contracts/lake-layout';
 import {
   headKey,
   PARTITION_SK,
@@ -51,7 +57,7 @@ export async function planRegistry(
 ): Promise<RegistryPlan> {
   const warnings: string[] = [];
   const ranges = await readRanges(lake, warnings, progress);
-  const manifests = await newestManifests(lake, progress);
+  const { manifests, frozen } = await readGenerations(lake, progress);
   const folded = new Set([...manifests.values()].flatMap(({ segments }) => segments.map(({ key }) => key)));
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
   const heads: Head[] = [];
@@ -59,7 +65,7 @@ export async function planRegistry(
   const items: Item[] = [];
   const taken: ObjectRange[] = [];
   for (const [shardId, ofShard] of ranges) {
-    const chain = chainOf(ofShard);
+    const chain = chainOf(ofShard, frozen);
     const last = chain.ranges.at(-1);
     if (last === undefined) continue;
     const existing = await lake.registry.get(headKey(shardId));
@@ -160,21 +166,43 @@ async function readRanges(lake: Lake, warnings: string[], progress: Progress): P
   return new Map([...byShard].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Newest manifest of every partition, by its key. */
-async function newestManifests(lake: Lake, progress: Progress): Promise<Map<string, PartitionManifest>> {
+interface Generations {
+  /** Newest of every partition, by its key. */
+  readonly manifests: ReadonlyMap<string, PartitionManifest>;
+  /** Keys of the segments that sealed and open generations are made of. */
+  readonly frozen: ReadonlySet<string>;
+}
+
+async function readGenerations(lake: Lake, progress: Progress): Promise<Generations> {
+  const keys: string[] = [];
+  for await (const { key } of lake.listing.list(FEATURES_PREFIX)) keys.push(key);
+  const manifestKeys = newestOf(keys, parseManifestKey);
+  const manifests = new Map<string, PartitionManifest>();
+  await parallel(manifestKeys, PARALLEL_OBJECTS, async (key) => {
+    manifests.set(key, (await readJson<PartitionManifest>(lake.objects, key))!);
+    progress('manifests read', manifests.size, manifestKeys.length);
+  });
+  const inputsKeys = newestOf(keys, parseInputsKey);
+  const frozen = new Set<string>();
+  let read = 0;
+  await parallel(inputsKeys, PARALLEL_OBJECTS, async (key) => {
+    const { segments, tailSegments } = (await readJson<GenerationInputs>(lake.objects, key))!;
+    for (const segment of [...segments, ...tailSegments]) frozen.add(segment.key);
+    progress('inputs of generations read', ++read, inputsKeys.length);
+  });
+  return { manifests, frozen };
+}
+
+/** Of the keys that `parse` knows, the one of the newest generation of each partition. */
+function newestOf(keys: readonly string[], parse: typeof parseManifestKey): string[] {
   const newest = new Map<string, { key: string; generation: number }>();
-  for await (const { key } of lake.listing.list(FEATURES_PREFIX)) {
-    const parsed = parseManifestKey(key);
+  for (const key of keys) {
+    const parsed = parse(key);
     if (parsed === undefined) continue;
     const pk = partitionPk(parsed.partition);
     if ((newest.get(pk)?.generation ?? 0) < parsed.generation) newest.set(pk, { key, generation: parsed.generation });
   }
-  const manifests = new Map<string, PartitionManifest>();
-  await parallel([...newest.values()], PARALLEL_OBJECTS, async ({ key }) => {
-    manifests.set(key, (await readJson<PartitionManifest>(lake.objects, key))!);
-    progress('manifests read', manifests.size, newest.size);
-  });
-  return manifests;
+  return [...newest.values()].map(({ key }) => key);
 }
 
 function warningsOf(shardId: string, { leftOut, holes }: Chain): string[] {

@@ -77,14 +77,27 @@ export function manifestKey(partition: Partition, generation: number): string {
 /** What the S3 event rule matches; `*` spans slashes in an EventBridge wildcard. */
 export const MANIFEST_KEY_WILDCARD = `${FEATURES_PREFIX}*/_manifest.json`;
 
-const MANIFEST_KEY = /^features\/([^/]+)\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/gen=(\d+)\/_manifest\.json$/;
+const GENERATION_KEY =
+  /^features\/([^/]+)\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/gen=(\d+)\/(_inputs|_manifest)\.json$/;
+
+function parseGenerationKey(
+  key: string,
+  document: '_inputs' | '_manifest',
+): { partition: Partition; generation: number } | undefined {
+  const match = GENERATION_KEY.exec(key);
+  if (match?.[5] !== document) return undefined;
+  const [, useCase, dt, hour, generation] = match as unknown as [string, string, string, string, string];
+  return { partition: { useCase, dt, hour }, generation: Number(generation) };
+}
+
+/** The partition and generation that the key of an `_inputs.json` names, or undefined for any other key. */
+export function parseInputsKey(key: string): { partition: Partition; generation: number } | undefined {
+  return parseGenerationKey(key, '_inputs');
+}
 
 /** The partition and generation that a manifest's key names, or undefined for any other key. */
 export function parseManifestKey(key: string): { partition: Partition; generation: number } | undefined {
-  const match = MANIFEST_KEY.exec(key);
-  if (!match) return undefined;
-  const [, useCase, dt, hour, generation] = match as unknown as [string, string, string, string, string];
-  return { partition: { useCase, dt, hour }, generation: Number(generation) };
+  return parseGenerationKey(key, '_manifest');
 }
 
 /** ManifestFile of the feature files that a dataset is made of, in the artifact bucket. */

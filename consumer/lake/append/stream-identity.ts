@@ -7,7 +7,7 @@ export interface StreamIdentity {
   readonly streamCreated: number;
 }
 
-/** Item `stream`: written by the first worker of all. */
+/** Written by the first worker of all. */
 const STREAM_KEY = { pk: 'LAKE', sk: 'STREAM' } as const;
 
 /** The registry belongs to another stream; nothing was written. */
