@@ -49,7 +49,7 @@ async function main(args: string[]): Promise<number> {
     if (wait && !target.isRunning && !target.isAccount) {
       throw new UserError('--wait needs consumers: start the local run with "npm start" in another terminal.');
     }
-    const found = await findCandidates(target.lake, useCase.name, range, showProgress(display));
+    const found = await findCandidates(target.lake, useCase, range, showProgress(display));
     const plan = describe(found);
     for (const line of plan) display.say(line);
     const result = {
@@ -82,7 +82,7 @@ function describe(found: readonly RefoldCandidate[]): string[] {
   const expired = found.filter(({ missing }) => missing.length > 0);
   for (const { hour, missing } of expired) {
     lines.push(
-      `${hour}: ${count(missing.length)} of its segments are not in the bucket any more; it cannot be folded again`,
+      `${hour}: ${count(missing.length)} of the segments that it is folded from are not in the bucket any more; it cannot be folded again`,
     );
   }
   const requested = found.filter((candidate) => candidate.requested).length;

@@ -3,7 +3,7 @@ import { DynamoDbLeaseRefresher } from '../consumer/kcl/leases/dynamodb/dynamodb
 import { adapters } from '../consumer/kcl';
 import { verify, type Verification } from '../operations/verify';
 import type { LeaseView } from '../operations/verify-shards';
-import { parseCommand, runCommand } from './support/command-line';
+import { integerOption, parseCommand, runCommand } from './support/command-line';
 import {
   chosenUseCases,
   hourRange,
@@ -15,11 +15,13 @@ import {
 } from './support/lake-target';
 import { count, ProgressDisplay, table } from './support/terminal';
 
-const USAGE = `Usage: npm run verify -- [--use-case NAME] [--from HOUR] [--to HOUR]
+const USAGE = `Usage: npm run verify -- [--use-case NAME] [--from HOUR] [--to HOUR] [--readings-expiry DAYS]
 Reads every file of the hours (all by default) and says what does not agree. Changes nothing.
   --from HOUR, --to HOUR  UTC, YYYY-MM-DDTHH or YYYY-MM-DD; --to is exclusive
+  --readings-expiry DAYS  readingsExpiry of the environment: sealed hours that are older may lack segments
 ${LAKE_USAGE}`;
 
+const DAY_MS = 86_400_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 async function main(args: string[]): Promise<number> {
@@ -27,15 +29,21 @@ async function main(args: string[]): Promise<number> {
     'use-case': { type: 'string' },
     from: { type: 'string' },
     to: { type: 'string' },
+    'readings-expiry': { type: 'string' },
     ...LAKE_OPTIONS,
   } as const;
   const { values } = parseCommand(args, options, USAGE);
   const useCases = chosenUseCases(values['use-case']);
   const range = hourRange(values);
+  const expiry = values['readings-expiry'];
+  const readingsExpiredBefore =
+    expiry === undefined
+      ? {}
+      : { readingsExpiredBefore: Date.now() - integerOption('readings-expiry', expiry, 1, 36_500) * DAY_MS };
   const display = new ProgressDisplay(values.json ? process.stderr : process.stdout, () => performance.now());
   const target = await openLake(values, display);
   try {
-    const request = { useCases, leases: await readLeases(target), ...range };
+    const request = { useCases, leases: await readLeases(target), ...range, ...readingsExpiredBefore };
     const result = await verify(target.lake, request, showProgress(display));
     const problems = problemsOf(result);
     const summary = { ok: problems.length === 0, ...totals(result), ...shardTotals(result), problems };
@@ -72,6 +80,7 @@ function totals({ partitions, conservation }: Verification) {
   return {
     hours: partitions.length,
     files: sum(({ files }) => files),
+    expired: sum(({ expired }) => expired),
     readings: sum(({ readings }) => readings),
     folded: sum(({ folded }) => folded),
     duplicates: sum(({ duplicates }) => duplicates),
@@ -100,6 +109,8 @@ function print(result: Verification, problems: readonly string[], display: Progr
   display.say(
     `${count(shards)} shards: ${count(records)} records committed, ${count(quarantined)} entries quarantined`,
   );
+  const { expired } = totals(result);
+  if (expired > 0) display.say(`note: ${count(expired)} segments have expired; their readings are not hashed`);
   for (const { useCase, hour, notes } of result.partitions) {
     for (const note of notes) display.say(`note: ${useCase} ${hour}: ${note}`);
   }

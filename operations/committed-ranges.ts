@@ -3,9 +3,9 @@
  *
  * The objects of one commit say how many they are, so a range whose objects are all there is whole. Intents that were
  * given up leave objects too: whole or not, they begin where a committed range begins. What a generation was frozen from
- * was committed, and the next generation must hold it too, so of two claims to one place the one that leads over more of
- * that is taken. Where that decides nothing, any chain of whole ranges holds each record once, and the one that reaches
- * furthest is taken.
+ * was committed, whole or not by now (quarantine and readings expire apart), and the next generation must hold it too; so
+ * of two claims to one place the one that leads over more of that is taken. Where that decides nothing, any chain of whole
+ * ranges holds each record once, and the one that reaches furthest is taken.
  */
 import { comparePositions, parsePosition, type PositionText } from '../consumer/lake/position';
 
@@ -36,7 +36,7 @@ export interface ObjectRange {
 
 export interface Chain {
   readonly ranges: readonly ObjectRange[];
-  /** Ranges that are not whole, or that another stands for. */
+  /** Ranges that another stands for, or that are not whole and not known to be committed. */
   readonly leftOut: readonly ObjectRange[];
   /** Places where nothing whole follows, though later ranges are there: what expired, or was deleted. */
   readonly holes: readonly { readonly after: PositionText; readonly before: PositionText }[];
@@ -48,27 +48,31 @@ function compare(a: PositionText, b: PositionText): number {
   return comparePositions(left, right);
 }
 
+export function isWhole({ objects, expected }: ObjectRange): boolean {
+  return objects.length === expected;
+}
+
 /**
  * @param ranges Of one shard.
  * @param frozen Keys of segments that generations were made of.
  */
 export function chainOf(ranges: readonly ObjectRange[], frozen: ReadonlySet<string>): Chain {
-  const whole = ranges.filter(({ objects, expected }) => objects.length === expected);
+  const isFrozen = ({ objects }: ObjectRange): boolean => objects.some(({ key }) => frozen.has(key));
+  const candidates = ranges.filter((range) => isWhole(range) || isFrozen(range));
   const byStart = new Map<PositionText, ObjectRange[]>();
-  for (const range of whole) byStart.set(range.start, [...(byStart.get(range.start) ?? []), range]);
+  for (const range of candidates) byStart.set(range.start, [...(byStart.get(range.start) ?? []), range]);
 
   // From the end backwards: where each range's best followers lead, and over how many that are known to be committed.
   const lead = new Map<ObjectRange, { frozen: number; end: PositionText }>();
-  const best = (candidates: readonly ObjectRange[]): ObjectRange | undefined =>
-    [...candidates].sort((a, b) => {
+  const best = (claims: readonly ObjectRange[]): ObjectRange | undefined =>
+    [...claims].sort((a, b) => {
       const [left, right] = [lead.get(a)!, lead.get(b)!];
       return right.frozen - left.frozen || compare(right.end, left.end) || (a.name < b.name ? -1 : 1);
     })[0];
-  for (const range of [...whole].sort((a, b) => compare(b.end, a.end) || compare(b.start, a.start))) {
+  for (const range of [...candidates].sort((a, b) => compare(b.end, a.end) || compare(b.start, a.start))) {
     const next = best(byStart.get(range.end) ?? []);
     const after = next === undefined ? { frozen: 0, end: range.end } : lead.get(next)!;
-    const isFrozen = range.objects.some(({ key }) => frozen.has(key));
-    lead.set(range, { ...after, frozen: after.frozen + Number(isFrozen) });
+    lead.set(range, { ...after, frozen: after.frozen + Number(isFrozen(range)) });
   }
 
   const chain: ObjectRange[] = [];

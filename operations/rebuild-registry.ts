@@ -24,7 +24,7 @@ import {
   UNFOLDED_INDEX_HASH,
   UNFOLDED_INDEX_RANGE,
 } from '../lib/contracts/registry';
-import { chainOf, type Chain, type CommittedObject, type ObjectRange } from './committed-ranges';
+import { chainOf, isWhole, type Chain, type CommittedObject, type ObjectRange } from './committed-ranges';
 import { partitionOfKey, readJson, type Lake, type Progress } from './lake';
 
 /** A shard as ListShards names it. */
@@ -80,7 +80,7 @@ export async function planRegistry(
     }
     warnings.push(...warningsOf(shardId, chain));
     heads.push(headOf(shardId, last, listed.get(shardId)));
-    items.push(...chain.ranges.map((range) => ledgerOf(range)));
+    items.push(...chain.ranges.map((range) => ledgerOf(range)), ...chain.holes.map((hole) => holeOf(shardId, hole)));
     taken.push(...chain.ranges);
   }
   const segments = taken.flatMap(({ objects }) => objects).filter(({ key }) => key.startsWith(READINGS_PREFIX));
@@ -205,11 +205,11 @@ function newestOf(keys: readonly string[], parse: typeof parseManifestKey): stri
   return [...newest.values()].map(({ key }) => key);
 }
 
-function warningsOf(shardId: string, { leftOut, holes }: Chain): string[] {
-  const given =
-    leftOut.length === 0 ? [] : [`${shardId}: ${leftOut.length} ranges of intents that were given up stay out`];
+function warningsOf(shardId: string, { ranges, leftOut, holes }: Chain): string[] {
+  const lacking = ranges.filter((range) => !isWhole(range)).length;
   return [
-    ...given,
+    ...(leftOut.length === 0 ? [] : [`${shardId}: ${leftOut.length} ranges of intents that were given up stay out`]),
+    ...(lacking === 0 ? [] : [`${shardId}: of ${lacking} ranges some objects have expired, or were deleted`]),
     ...holes.map(({ after, before }) => `${shardId}: no objects between ${after} and ${before}: expired, or deleted`),
   ];
 }
@@ -234,6 +234,13 @@ function ledgerOf({ shardId, start, end, records, objects }: ObjectRange): Item 
     counts[key.startsWith(READINGS_PREFIX) ? 'readings' : 'quarantined'] += rows;
   }
   return ledgerItem(shardId, { start, end, records, byUseCase, gap: false });
+}
+
+function holeOf(shardId: string, { after, before }: Chain['holes'][number]): Item {
+  return {
+    ...ledgerItem(shardId, { start: after, end: before, records: 0, byUseCase: {}, gap: false }),
+    expired: true,
+  };
 }
 
 async function segmentOf(lake: Lake, segment: CommittedObject, isFolded: boolean): Promise<Item> {

@@ -2,11 +2,20 @@
  * `npm run refold`: asks for sealed hours to be folded again by a newer build. The consumers do the work: a request is
  * an item of the registry that stands until a build other than the one it names has sealed the hour anew.
  */
+import { tailLength, tailOf } from '../consumer/lake/fold/freeze';
 import { parallel } from '../consumer/lake/parallel';
 import { REFOLD_SK, refoldRequest, type SegmentItem } from '../consumer/lake/registry-items';
 import { ConditionFailedError } from '../consumer/lake/stores/registry-store';
 import type { PartitionManifest } from '../lib/contracts/documents';
-import { FEATURES_PREFIX, manifestKey, parseManifestKey, type Partition } from '../lib/contracts/lake-layout';
+import {
+  FEATURES_PREFIX,
+  HOUR_MS,
+  manifestKey,
+  parseManifestKey,
+  partitionOf,
+  partitionStart,
+  type Partition,
+} from '../lib/contracts/lake-layout';
 import {
   PARTITION_SK,
   partitionHour,
@@ -15,6 +24,7 @@ import {
   TASK_SK_PREFIX,
   type PartitionItem,
 } from '../lib/contracts/registry';
+import type { UseCase } from '../use-cases/define-use-case';
 import { isWithin, readJson, type HourRange, type Lake, type Progress } from './lake';
 
 export interface RefoldCandidate {
@@ -29,7 +39,7 @@ export interface RefoldCandidate {
   readonly requested: boolean;
   /** Fold tasks that were set aside after failing again and again. */
   readonly parkedTasks: readonly { readonly pk: string; readonly sk: string }[];
-  /** Segments that the bucket does not have any more, so that the hour cannot be folded again. */
+  /** Segments of the hour, or of the hour before within its lookback, that are not in the bucket any more. */
   readonly missing: readonly string[];
 }
 
@@ -39,12 +49,12 @@ const PARALLEL_SEGMENTS = 8;
 /** Every sealed hour of the range, with what a refold of it would replace. */
 export async function findCandidates(
   lake: Lake,
-  useCase: string,
+  useCase: UseCase,
   range: HourRange,
   progress: Progress,
 ): Promise<RefoldCandidate[]> {
   const hours = new Map<string, Partition>();
-  for await (const { key } of lake.listing.list(`${FEATURES_PREFIX}${useCase}/`)) {
+  for await (const { key } of lake.listing.list(`${FEATURES_PREFIX}${useCase.name}/`)) {
     const partition = parseManifestKey(key)?.partition;
     if (partition !== undefined && isWithin(partitionHour(partition), range))
       hours.set(partitionHour(partition), partition);
@@ -52,14 +62,19 @@ export async function findCandidates(
   const candidates: RefoldCandidate[] = [];
   let looked = 0;
   await parallel([...hours], PARALLEL_PARTITIONS, async ([hour, partition]) => {
-    const candidate = await candidateOf(lake, partition, hour);
+    const candidate = await candidateOf(lake, useCase, partition, hour);
     if (candidate !== undefined) candidates.push(candidate);
     progress('hours looked at', ++looked, hours.size);
   });
   return candidates.sort((a, b) => (a.hour < b.hour ? -1 : 1));
 }
 
-async function candidateOf(lake: Lake, partition: Partition, hour: string): Promise<RefoldCandidate | undefined> {
+async function candidateOf(
+  lake: Lake,
+  { windows }: UseCase,
+  partition: Partition,
+  hour: string,
+): Promise<RefoldCandidate | undefined> {
   const items = await lake.registry.query(partitionPk(partition));
   const sealed = items.find(({ sk }) => sk === PARTITION_SK) as unknown as PartitionItem | undefined;
   if (sealed?.generation === undefined) return undefined;
@@ -67,7 +82,13 @@ async function candidateOf(lake: Lake, partition: Partition, hour: string): Prom
   if (manifest === undefined) return undefined;
   const missing: string[] = [];
   const segments = items.filter(({ sk }) => sk.startsWith(SEGMENT_SK_PREFIX)) as unknown as SegmentItem[];
-  await parallel(segments, PARALLEL_SEGMENTS, async ({ key }) => {
+  const before = partitionOf(partition.useCase, partitionStart(partition) - HOUR_MS);
+  const beforeSegments = (await lake.registry.query(
+    partitionPk(before),
+    SEGMENT_SK_PREFIX,
+  )) as unknown as SegmentItem[];
+  const tail = tailOf(before, beforeSegments, tailLength(windows));
+  await parallel([...segments, ...tail], PARALLEL_SEGMENTS, async ({ key }) => {
     if ((await lake.objects.head(key)) === undefined) missing.push(key);
   });
   return {

@@ -11,6 +11,7 @@ import {
   inputsKey,
   manifestKey,
   parseManifestKey,
+  partitionStart,
   type Partition,
 } from '../lib/contracts/lake-layout';
 import {
@@ -32,6 +33,8 @@ export interface PartitionReport {
   readonly generation: number;
   /** Segments and parts whose rows were read and hashed. */
   readonly files: number;
+  /** Segments that have expired: their readings are counted as the registry says. */
+  readonly expired: number;
   readonly readings: number;
   readonly folded: number;
   readonly duplicates: number;
@@ -56,11 +59,13 @@ export interface PartitionObjects {
 
 const PARALLEL_FILES = 4;
 
+/** @param readingsExpiredBefore Segments of hours that began before it may have expired, epoch milliseconds. */
 export async function verifyPartition(
   lake: Lake,
   useCase: UseCase,
   partition: Partition,
   found: PartitionObjects,
+  readingsExpiredBefore: number,
 ): Promise<PartitionReport> {
   const items = await lake.registry.query(partitionPk(partition));
   const registered = itemsOf<SegmentItem>(items, SEGMENT_SK_PREFIX);
@@ -78,16 +83,26 @@ export async function verifyPartition(
   if (manifest !== undefined) problems.push(...(await againstManifest(lake, partition, manifest, sealed!, found)));
 
   const inManifest = new Set(manifest?.segments.map(({ key }) => key));
+  const listed = new Set(found.readings);
+  const hasExpired = (key: string): boolean =>
+    partitionStart(partition) < readingsExpiredBefore && inManifest.has(key) && !listed.has(key);
+  const expired = [...inManifest].filter(hasExpired).length;
   const registeredKeys = new Set(registered.map(({ key }) => key));
   const waiting = registered.filter(({ key }) => !inManifest.has(key));
   for (const { key, unfolded } of waiting) {
     if (unfolded === undefined) problems.push(`${key}: no sealed generation holds it, and none is asked to`);
   }
-  for (const key of inManifest) if (!registeredKeys.has(key)) problems.push(`${key}: sealed, but not registered`);
+  for (const key of inManifest) {
+    if (!registeredKeys.has(key) && !hasExpired(key)) problems.push(`${key}: sealed, but not registered`);
+  }
 
   let readings = 0;
   const identities = new Set<string>();
   await parallel(registered, PARALLEL_FILES, async (segment) => {
+    if (hasExpired(segment.key)) {
+      readings += segment.rows;
+      return;
+    }
     const file = await fileOf(lake, segment.key);
     const problem = file === undefined ? 'registered, but not in the bucket' : await differs(file, segment);
     if (problem !== undefined) problems.push(`${segment.key}: ${problem}`);
@@ -95,7 +110,7 @@ export async function verifyPartition(
     readings += segment.rows;
     await identify(file, useCase, identities);
   });
-  if (manifest !== undefined && problems.length === 0) {
+  if (manifest !== undefined && expired + problems.length === 0) {
     const { registered: total, folded } = manifest.counts;
     if (readings !== total) problems.push(`the segments hold ${readings} readings, the manifest counts ${total}`);
     if (identities.size !== folded) {
@@ -106,7 +121,8 @@ export async function verifyPartition(
     useCase: useCase.name,
     hour: partitionHour(partition),
     generation,
-    files: registered.length + (manifest?.parts.length ?? 0),
+    files: registered.filter(({ key }) => !hasExpired(key)).length + (manifest?.parts.length ?? 0),
+    expired,
     readings,
     folded: manifest?.counts.folded ?? 0,
     duplicates: manifest?.counts.duplicates ?? 0,

@@ -43,6 +43,9 @@ export function verifyShard(head: Head, ledger: readonly LedgerItem[], lease: Le
   if (last === undefined && parsePosition(head.end) !== undefined) {
     problems.push(`the head says ${head.end}, and no range is in the ledger`);
   }
+  const unknown = ranges.filter(({ expired }) => expired === true).length;
+  if (unknown > 0)
+    notes.push(`${unknown} places where the ledger was rebuilt without the objects: what they held is not known`);
   const gaps = ledger.filter(({ gap }) => gap === true).length;
   if (gaps > 0) notes.push(`${gaps} gaps: the stream had trimmed data before it was read`);
   if (head.pending !== undefined) notes.push('a commit is under way, or was given up; the next owner finishes it');
@@ -57,7 +60,7 @@ export function verifyShard(head: Head, ledger: readonly LedgerItem[], lease: Le
   return {
     shardId: head.shardId,
     finished: head.finished,
-    ranges: ranges.length,
+    ranges: ranges.length - unknown,
     records: sum(({ records }) => records),
     readings: sum(({ readings }) => readings),
     quarantined: sum(({ quarantined }) => quarantined),

@@ -19,6 +19,11 @@ export interface VerifyRequest extends HourRange {
   readonly useCases: readonly UseCase[];
   /** Rows of the lease table. */
   readonly leases: readonly LeaseView[];
+  /**
+   * Segments of hours that began before this time (epoch milliseconds) may have expired.
+   * @default - none has
+   */
+  readonly readingsExpiredBefore?: number;
 }
 
 export interface Verification {
@@ -42,13 +47,14 @@ export async function verify(lake: Lake, request: VerifyRequest, progress: Progr
     }
   }
   const partitions: PartitionReport[] = [];
+  const { readingsExpiredBefore = -Infinity } = request;
   await parallel(found, PARALLEL_PARTITIONS, async ({ useCase, partition, objects }) => {
-    let report = await verifyPartition(lake, useCase, partition, objects);
+    let report = await verifyPartition(lake, useCase, partition, objects, readingsExpiredBefore);
     if (report.problems.length > 0) {
       // A fold that sealed in between looks like a difference: what is one is there at the second look too.
       const hour = partitionHour(partition);
       const [again] = await findPartitions(lake, useCase.name, { from: hour, to: `${hour}~` });
-      if (again) report = await verifyPartition(lake, useCase, partition, again.objects);
+      if (again) report = await verifyPartition(lake, useCase, partition, again.objects, readingsExpiredBefore);
     }
     partitions.push(report);
     progress('partitions', partitions.length, found.length);

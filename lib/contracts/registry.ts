@@ -108,6 +108,8 @@ export interface LedgerItem {
   readonly byUseCase: Readonly<Record<string, { readonly readings: number; readonly quarantined: number }>>;
   /** True where the stream had trimmed data before it was read: the range between is lost, and an alarm says so. */
   readonly gap?: boolean;
+  /** True where the ledger was rebuilt after the range's objects had expired: what it held is not known. */
+  readonly expired?: boolean;
 }
 
 /** Item `use case`: the partition trigger's memory. */

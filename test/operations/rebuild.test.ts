@@ -94,6 +94,58 @@ describe('the registry from the bucket', () => {
     expect(partitions[0]).toMatchObject({ generation: 2, folded: 15, waiting: 0 });
   });
 
+  test('what had expired by then: of commits, of hours, and all of a commit', async () => {
+    const bench = new LakeBench();
+    const readings = (hour: number): object[] => [
+      { timestamp: BASE + hour * HOUR, temperature: 1 },
+      { timestamp: BASE + hour * HOUR, temperature: 'none' },
+    ];
+    const malformed = bench.record('{"temperature": 1', 'sensor-0-0', BASE + HOUR);
+    const [first, second, third] = [0, 1, 2].map((hour) =>
+      bench.record(readings(hour), 'sensor-0-0', BASE + hour * HOUR + 1000),
+    );
+    await bench.append(SHARDS[0]!, [first!, malformed, second!, third!], BASE + 6 * HOUR);
+    await bench.append(SHARDS[1]!, [], BASE + 6 * HOUR);
+    await bench.fold();
+    const expired = [
+      ...bench.objects.keys('quarantine/'),
+      ...bench.objects.keys('readings/test-case/dt=2026-03-04/hour=00/'),
+    ];
+    for (const key of expired) bench.objects.objects.delete(key);
+    bench.loseRegistry();
+    const plan = await planRegistry(bench, SHARDS, quiet);
+    expect(plan).toMatchObject({ ranges: 2, segments: 2, partitions: 3 });
+    expect(plan.warnings).toEqual(['shardId-000000000000: of 2 ranges some objects have expired, or were deleted']);
+    await applyRegistry(bench, plan, quiet);
+    const late = bench.record({ timestamp: BASE + HOUR, temperature: 5 }, 'sensor-0-0', BASE + 12 * HOUR);
+    await bench.append(SHARDS[0]!, [late], BASE + 18 * HOUR);
+    await bench.append(SHARDS[1]!, [], BASE + 18 * HOUR);
+    await bench.fold();
+    const request = { useCases: [testUseCase], leases: [], readingsExpiredBefore: BASE + HOUR };
+    const { partitions, shards, problems, conservation } = await verify(bench, request, quiet);
+    expect([...partitions, ...shards].flatMap((report) => report.problems).concat(problems)).toEqual([]);
+    expect(conservation).toBe('checked');
+    expect(partitions.map(({ generation, folded }) => [generation, folded])).toEqual([
+      [1, 1],
+      [2, 2],
+      [1, 1],
+    ]);
+  });
+
+  test('a hole in what is left is written down', async () => {
+    const bench = await LakeBench.sealed();
+    bench.objects.objects.delete(bench.objects.keys('readings/test-case/dt=2026-03-04/hour=00/')[3]!);
+    bench.loseRegistry();
+    const plan = await planRegistry(bench, SHARDS, quiet);
+    expect(plan.warnings).toEqual([expect.stringMatching(/no objects between .* and .*: expired, or deleted/)]);
+    await applyRegistry(bench, plan, quiet);
+    const { shards } = await verify(bench, { useCases: [testUseCase], leases: [] }, quiet);
+    expect(shards[0]).toMatchObject({ problems: [], ranges: 13 });
+    expect(shards[0]!.notes).toContain(
+      '1 places where the ledger was rebuilt without the objects: what they held is not known',
+    );
+  });
+
   test('a shard that the stream does not list any more is finished', async () => {
     const bench = await LakeBench.sealed();
     bench.loseRegistry();

@@ -6,7 +6,7 @@ import { BASE, HOUR, testUseCase } from '../lake/support/telemetry';
 import { LakeBench, SHARDS } from './support/lake';
 
 const quiet = (): void => undefined;
-const candidates = (bench: LakeBench, range = {}) => findCandidates(bench, testUseCase.name, range, quiet);
+const candidates = (bench: LakeBench, range = {}) => findCandidates(bench, testUseCase, range, quiet);
 
 /** The same use case with other feature code. */
 const changed: UseCase = {
@@ -88,6 +88,18 @@ test('an hour whose segments have expired is not asked for', async () => {
   const found = await candidates(bench);
   expect(found.map(({ missing }) => missing)).toEqual([[segment], []]);
   expect((await requestRefolds(bench, found, quiet)).map(({ hour }) => hour)).toEqual(['2026-03-04T01']);
+});
+
+test('nor is the hour after it, whose windows reach back into it', async () => {
+  const bench = await LakeBench.sealed();
+  const last = bench.objects.keys('readings/test-case/dt=2026-03-04/hour=00/').filter((key) => {
+    const name = key.slice(key.lastIndexOf('/') + 1, -'.parquet'.length);
+    const pk = partitionPk({ useCase: 'test-case', dt: '2026-03-04', hour: '00' });
+    return (bench.table.get({ pk, sk: `SEGMENT#${name}` })!['newestEvent'] as number) >= BASE + (3 * HOUR) / 4;
+  });
+  for (const key of last) bench.objects.objects.delete(key);
+  expect(last.length).toBeGreaterThan(0);
+  expect((await candidates(bench)).map(({ missing }) => missing.toSorted())).toEqual([last, last]);
 });
 
 test('a parked fold task keeps its hour from sealing until it is unparked', async () => {

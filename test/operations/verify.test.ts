@@ -1,7 +1,7 @@
 import { verify, type Verification } from '../../operations/verify';
 import type { LeaseView } from '../../operations/verify-shards';
 import { headKey, partitionPk } from '../../lib/contracts/registry';
-import { testUseCase } from '../lake/support/telemetry';
+import { BASE, HOUR, testUseCase } from '../lake/support/telemetry';
 import { LakeBench, SHARDS } from './support/lake';
 
 const run = (bench: LakeBench, leases: LeaseView[] = []): Promise<Verification> =>
@@ -48,6 +48,21 @@ test('the hours asked for are those looked at', async () => {
   const result = await verify(bench, range, () => undefined);
   expect(result.partitions.map(({ hour }) => hour)).toEqual(['2026-03-04T01']);
   expect(result.conservation).toBe('not checked');
+});
+
+test('segments that may have expired are no damage; those of later hours are', async () => {
+  const bench = await LakeBench.sealed();
+  for (const key of bench.objects.keys('readings/test-case/dt=2026-03-04/hour=00/')) bench.objects.objects.delete(key);
+  const request = { useCases: [testUseCase], leases: [], readingsExpiredBefore: BASE + HOUR };
+  const result = await verify(bench, request, () => undefined);
+  expect(problems(result)).toEqual([]);
+  expect(result.conservation).toBe('checked');
+  expect(result.partitions[0]).toMatchObject({ readings: 16, expired: 16, files: 1, notes: [] });
+  bench.objects.objects.delete(bench.objects.keys('readings/test-case/dt=2026-03-04/hour=01/')[0]!);
+  expect(problems(await verify(bench, request, () => undefined))).toEqual([
+    expect.stringContaining('registered, but not in the bucket'),
+    'test-case: the ledger counts 26 readings, the partitions hold 25',
+  ]);
 });
 
 describe('damage', () => {
