@@ -13,6 +13,9 @@ module.exports = {
   transformIgnorePatterns: [
     '/node_modules/(?!(hyparquet|hyparquet-writer|aedes|aedes-packet|aedes-persistence|mqemitter|fastparallel|hyperid|uuid-parse)/)',
   ],
+  // Every core, since one process alone would run the suites one by one and keep what each has loaded: gigabytes.
+  maxWorkers: '100%',
+  workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/scripts/closing-line.cjs'],
   // A guard against a test that hangs, not a measure of speed: machines are slow and shared.
   testTimeout: 120_000,
