@@ -59,8 +59,9 @@ export class SimulatedProcess {
     this.context.onCrash(this);
   }
 
-  /** SIGSTOP … SIGCONT. */
+  /** SIGSTOP … SIGCONT; none after the end of all faults, as by a request that met its fault before. */
   pause(ms: number): void {
+    if (this.healing.signal.aborted) return;
     this.resumesAt = Math.max(this.resumesAt, this.context.time.monotonic() + ms);
   }
 

@@ -193,6 +193,68 @@ test.each([
   ]);
 });
 
+test('a gap after what another worker commits meanwhile is marked all the same', async () => {
+  const bench = new Bench();
+  let stand = true;
+  let goOn = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => (goOn = resolve));
+  const slow = await bench.worker({
+    fault: async (operation, at) => {
+      if (stand && operation === 'objects.create' && at === 'before') await stopped;
+    },
+  });
+  const committing = slow.give([r1]);
+  await new Promise((resolve) => setImmediate(resolve));
+  const heir = await bench.worker();
+  stand = false;
+  // r1 to r3 are trimmed by now; the intent that the heir would replace is committed before it can.
+  goOn();
+  await committing;
+  await heir.give([r4]);
+  expect(bench.ledger.map(({ gap, readings }) => [gap, readings])).toEqual([
+    [undefined, 1],
+    [true, 1],
+  ]);
+});
+
+test('a gap after an intent that is still to be finished is not the intent’s', async () => {
+  const bench = new Bench();
+  bench.retention = 24 * HOUR;
+  let down = true;
+  const worker = await bench.worker({
+    fault: (operation) => {
+      if (down && operation === 'objects.create') throw new Error('no answer');
+    },
+  });
+  await expect(worker.give([r1])).rejects.toThrow('no answer');
+  down = false;
+  await worker.give([r4], r1.approximateArrivalTimestamp + 25 * HOUR);
+  expect(bench.ledger.map(({ gap, readings }) => [gap, readings])).toEqual([
+    [undefined, 1],
+    [true, 1],
+  ]);
+});
+
+test('what another worker read and committed meanwhile is no gap', async () => {
+  const bench = new Bench();
+  bench.retention = 24 * HOUR;
+  const late = r1.approximateArrivalTimestamp + 25 * HOUR;
+  await (await bench.worker()).give([r1]);
+  const first = await bench.worker();
+  const heir = await bench.worker({ flushBytes: 1e9 });
+  await heir.give([r3], late);
+  bench.retention = undefined;
+  await first.give([r2, r3], late);
+  await heir.give([r4], late);
+  await heir.end();
+  expect(bench.ledger.map(({ gap, readings }) => [gap, readings])).toEqual([
+    [undefined, 1],
+    [undefined, 1],
+    [undefined, 1],
+    [undefined, 1],
+  ]);
+});
+
 test('an intent whose whole range was trimmed is given up after reads to the tip gave nothing for a while', async () => {
   const bench = new Bench();
   const dead = await bench.worker({ fault: dyingAt('objects.create', 'before') });

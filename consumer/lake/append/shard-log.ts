@@ -6,7 +6,7 @@ import { ConsumerMetric } from '../../../lib/contracts/metrics';
 import { compareSequenceNumbers } from '../../kcl/common/extended-sequence-number';
 import type { KinesisClientRecord } from '../../kcl/processor';
 import type { RecordDecoder } from '../../readings/decode';
-import { comparePositions, parsePosition } from '../position';
+import { comparePositions, parsePosition, type PositionText } from '../position';
 import { gapItem, ledgerItem, segmentItem } from '../registry-items';
 import { ConditionFailedError, type Write } from '../stores/registry-store';
 import { Batch } from './batch';
@@ -45,8 +45,10 @@ export class ShardLog {
   private uncertain = false;
   /** An intent of whose range a read to the tip gave nothing, and the service's time when that was first so. */
   private unread: { id: string; since: number } | undefined;
-  /** What lies between the head's end and the next record may have been trimmed unread. */
-  private gap = false;
+  /** Records may have been trimmed unread before the record that is read next. */
+  private gapAhead = false;
+  /** So before this one, which is buffered: its sequence number. Of several the last. */
+  private gapBefore: string | undefined;
 
   private constructor(
     private head: Head,
@@ -75,10 +77,14 @@ export class ShardLog {
     return this.batch.bytes;
   }
 
-  /** Says that the stream may have trimmed records after the head's end; the next write to the head records it. */
+  /**
+   * Says that the stream may have trimmed records before the one that is read next. The commit that holds that record
+   * says so in the ledger, or else the next progress without one.
+   */
   markGap(): void {
-    if (this.gap) return;
-    this.gap = true;
+    const isKnown = this.gapAhead || this.gapBefore !== undefined;
+    this.gapAhead = true;
+    if (isKnown) return;
     this.dependencies.metrics(ConsumerMetric.streamGaps, 1);
     this.dependencies.log('error', 'records may have been trimmed before they were read', {
       shardId: this.head.shardId,
@@ -92,12 +98,16 @@ export class ShardLog {
    */
   append(record: KinesisClientRecord): boolean {
     const from = this.firstElement(record);
-    if (from === undefined || this.batch.covers(record)) return true;
+    const isBuffered = this.batch.covers(record);
+    // It follows what is known without a hole.
+    if (from !== 0 || isBuffered) this.gapAhead = false;
+    if (from === undefined || isBuffered) return true;
     if (this.full || this.batch.partial) return false;
     if (this.batch.isEmpty) {
       this.firstBufferedAt = this.dependencies.clock.monotonic();
       this.checkFirst(record.sequenceNumber);
     }
+    this.placeGap(record.sequenceNumber);
     this.batch.beginRecord(record);
     const { elements, stoppedAt } = this.decoder.decode(record, this.batch, from);
     this.batch.endRecord(elements, stoppedAt);
@@ -121,6 +131,20 @@ export class ShardLog {
     this.replaces = intent;
     this.target = undefined;
     this.markGap();
+    this.placeGap(sequenceNumber);
+  }
+
+  private placeGap(sequenceNumber: string): void {
+    if (!this.gapAhead) return;
+    this.gapAhead = false;
+    this.gapBefore = sequenceNumber;
+  }
+
+  /** A gap before what is committed is the affair of whoever committed it. */
+  private dropGap(end: PositionText): void {
+    const position = parsePosition(end);
+    if (position === undefined || this.gapBefore === undefined) return;
+    if (compareSequenceNumbers(this.gapBefore, position.sequence) <= 0) this.gapBefore = undefined;
   }
 
   /** True where the batch should be cut now. Waits for the whole range of an intent that is to be finished. */
@@ -173,7 +197,13 @@ export class ShardLog {
     const { through, rest } =
       target === undefined ? { through: this.batch, rest: new Batch() } : this.parted(parsePosition(target.end)!);
     const id = target?.id ?? uuid();
-    const cut = buildCut(through, { shardId, start, id, codeVersion, gap: target?.gap ?? this.gap });
+    const cut = buildCut(through, {
+      shardId,
+      start,
+      id,
+      codeVersion,
+      gap: target?.gap ?? this.gapBefore !== undefined,
+    });
     if (target === undefined) {
       await registry.write(intentWrite(shardId, cut.pending, this.replaces?.id));
       this.replaces = undefined;
@@ -222,7 +252,8 @@ export class ShardLog {
   private async commit(pending: Pending, tip: number): Promise<void> {
     const { shardId } = this.head;
     const { registry, metrics } = this.dependencies;
-    const progress = Math.max(this.head.progress, tip);
+    // Progress beyond what the range holds would hide a gap that comes after it.
+    const progress = Math.max(this.head.progress, this.gapAhead ? 0 : tip);
     const ledger = ledgerItem(shardId, pending);
     await registry.transact([
       commitWrite(shardId, pending, progress),
@@ -244,14 +275,13 @@ export class ShardLog {
     this.head = head;
     this.target = undefined;
     this.replaces = undefined;
-    this.gap = false;
+    this.dropGap(head.end);
   }
 
   /** Reads the head again and takes it as it is: what others committed leaves the batch, their intent is adopted. */
   private async resync(): Promise<void> {
     const { registry } = this.dependencies;
     const head = await openHead(registry, this.head.shardId, async () => this.head);
-    if (head.end !== this.head.end) this.gap = false;
     await this.adopt(head);
     this.uncertain = false;
   }
@@ -261,6 +291,7 @@ export class ShardLog {
     this.head = head;
     this.target = undefined;
     this.replaces = undefined;
+    this.dropGap(head.end);
     this.dropCommitted();
     const { pending } = head;
     if (pending === undefined) return;
@@ -311,6 +342,7 @@ export class ShardLog {
         idleWrite(this.head.shardId, this.head.end, time),
         ...this.gapWrites(),
       ]);
+      this.gapAhead = false;
       this.advance({ ...this.head, progress: time });
     } catch (error) {
       this.uncertain = true;
@@ -328,6 +360,7 @@ export class ShardLog {
         dropIntentWrite(shardId, pending),
         { put: gapItem(shardId, pending.start, pending.end) },
       ]);
+      this.gapAhead = false;
       this.advance({ ...this.head, pending: undefined });
     } catch (error) {
       this.uncertain = true;
@@ -338,7 +371,7 @@ export class ShardLog {
   /** The progress that is written next would hide a gap, so its row is written with it. */
   private gapWrites(): Write[] {
     const { shardId, end } = this.head;
-    return this.gap ? [{ put: gapItem(shardId, end, end) }] : [];
+    return this.gapAhead ? [{ put: gapItem(shardId, end, end) }] : [];
   }
 
   /** Shard end: every record was read and appended. Commits the rest, then says that nothing follows. */
