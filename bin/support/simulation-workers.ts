@@ -23,6 +23,9 @@ const rememberParquet: Plugin = {
 /** Seeds make much garbage and keep little: a large young generation, collected by the thread that makes it. */
 const V8_OPTIONS = ['--min-semi-space-size=32', '--max-semi-space-size=64', '--single-threaded-gc'];
 
+/** After some thousands of seeds a process runs the same code at half its speed. */
+const SEEDS_PER_PROCESS = 2_000;
+
 type Reply = { readonly outcome: SeedOutcome } | { readonly shrinking: Shrinking } | { readonly error: string };
 
 export interface SeedRun {
@@ -38,7 +41,7 @@ export interface SeedRun {
 /** @throws Error where a worker ends by itself or a seed cannot be run. */
 export async function runSeeds(run: SeedRun): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'simulation-'));
-  const children: ChildProcess[] = [];
+  const children = new Set<ChildProcess>();
   try {
     const bundle = path.join(folder, 'worker.cjs');
     await build({
@@ -51,11 +54,16 @@ export async function runSeeds(run: SeedRun): Promise<void> {
       logLevel: 'error',
     });
     const queue = run.requests[Symbol.iterator]();
-    const lanes = Array.from({ length: run.workers }, () => {
-      const child = fork(bundle, { execArgv: V8_OPTIONS, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-      children.push(child);
-      return lane(child, queue, run);
-    });
+    const lane = async (): Promise<void> => {
+      for (let more = true; more;) {
+        const child = fork(bundle, { execArgv: V8_OPTIONS, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+        children.add(child);
+        more = await runSome(child, queue, run);
+        child.kill('SIGKILL');
+        children.delete(child);
+      }
+    };
+    const lanes = Array.from({ length: run.workers }, lane);
     await Promise.all(lanes);
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -63,25 +71,32 @@ export async function runSeeds(run: SeedRun): Promise<void> {
   }
 }
 
-function lane(
+/** @returns false where no seed is left, or the run was ended. */
+function runSome(
   child: ChildProcess,
   queue: Iterator<SeedRequest>,
   { onOutcome, onShrinking, signal }: SeedRun,
-): Promise<void> {
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
+    let begun = 0;
     const next = (): void => {
+      if (begun++ === SEEDS_PER_PROCESS) return resolve(true);
       const request = signal.aborted ? undefined : queue.next();
-      if (request === undefined || request.done === true) resolve();
+      if (request === undefined || request.done === true) resolve(false);
       else child.send(request.value);
     };
-    signal.addEventListener('abort', () => resolve());
+    const abort = (): void => resolve(false);
+    signal.addEventListener('abort', abort);
     child.on('message', (reply: Reply) => {
       if ('error' in reply) return reject(new Error(reply.error));
       if ('shrinking' in reply) return onShrinking(reply.shrinking);
       onOutcome(reply.outcome);
       next();
     });
-    child.on('exit', (code) => reject(new Error(`a worker of the simulation ended with code ${code}`)));
+    child.on('exit', (code) => {
+      signal.removeEventListener('abort', abort);
+      reject(new Error(`a worker of the simulation ended with code ${code}`));
+    });
     next();
   });
 }
